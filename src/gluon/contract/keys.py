@@ -106,11 +106,13 @@ def parse(path: bytes, prefix: bytes) -> ObjectKey:
     """
     if len(path) > MAX_KEY_LENGTH:
         raise MalformedKey(f"key of {len(path)} bytes, longer than {MAX_KEY_LENGTH}: {path[:64]!r}...")
-    parts = path.removeprefix(prefix).split(b"/")
-    if len(parts) != 3 or not all(parts):
+    try:
+        proton, name, key = path.removeprefix(prefix).split(b"/")
+    except ValueError:
+        proton = name = key = b""
+    if not (proton and name and key):
         raise MalformedKey(f"expected {prefix.decode()}<proton>/<Object>/<key>, got {path!r}")
     try:
-        proton, name, key = parts[0].decode(), parts[1].decode(), unquote_to_bytes(parts[2]).decode()
+        return ObjectKey(proton.decode(), name.decode(), unquote_to_bytes(key).decode())
     except UnicodeDecodeError as error:
         raise MalformedKey(f"not UTF-8: {path!r}") from error
-    return ObjectKey(proton, name, key)

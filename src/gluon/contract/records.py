@@ -61,8 +61,10 @@ class PortBinding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     host_id: str
     device_id: str = ""
     vif_type: str = ""
-    """Empty from the claim until the backend has answered."""
+    """Empty from the claim until the backend has answered; `binding_failed` once it refused."""
     vif_details: dict[str, Value] = {}
+    reason: str = ""
+    """Why it refused."""
 
 
 class AppliedRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,7 +104,7 @@ def decode(record_type: type[T], data: bytes) -> T:
     Raises:
         MalformedRecord: not JSON, a member missing or of the wrong type.
     """
-    decoder = _decoders.get(record_type)
+    decoder: msgspec.json.Decoder[T] | None = _decoders.get(record_type)
     if decoder is None:
         decoder = _decoders[record_type] = msgspec.json.Decoder(record_type)
     try:

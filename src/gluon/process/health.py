@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -34,8 +34,15 @@ CHECK_TIMEOUT = 2.0
 """Longest time that one check may take, in seconds."""
 
 
-def routes(checks: Checks, registry: CollectorRegistry = REGISTRY) -> list[Route]:
+def routes(
+    checks: Checks, collect: Callable[[], None] = lambda: None, registry: CollectorRegistry = REGISTRY
+) -> list[Route]:
     """The three routes.
+
+    Args:
+        checks: what `/readyz` asks, by name.
+        collect: called before `/metrics` answers, to bring gauges up to date.
+        registry: what `/metrics` shows.
 
     `/healthz` is 200 as long as the event loop turns; `/readyz` is 200 when every required
     check is ok, else 503, with all states in its body either way.
@@ -54,6 +61,7 @@ def routes(checks: Checks, registry: CollectorRegistry = REGISTRY) -> list[Route
         return JSONResponse(body, status_code=200 if ready else 503)
 
     async def metrics(_: Request) -> Response:
+        collect()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
@@ -68,13 +76,13 @@ async def _run(check: Callable[[], Awaitable[Check]]) -> Check:
 
 
 @asynccontextmanager
-async def serving(host: str, port: int, checks: Checks) -> AsyncIterator[int]:
-    """Serves the three routes beside a process that has no HTTP server of its own.
+async def serving(host: str, port: int, served: Sequence[Route]) -> AsyncIterator[int]:
+    """Serves routes beside a process that has no HTTP server of its own.
 
     Args:
         host: address to listen on.
         port: port to listen on; 0 for any free one.
-        checks: what `/readyz` asks.
+        served: the routes.
 
     Yields:
         The port that is listened on.
@@ -84,7 +92,7 @@ async def serving(host: str, port: int, checks: Checks) -> AsyncIterator[int]:
     """
     listening = listen(host, port)
     config = uvicorn.Config(
-        Starlette(routes=routes(checks)), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        Starlette(routes=list(served)), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     server = EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="health")

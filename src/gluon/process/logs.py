@@ -22,6 +22,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Both speak at INFO of what our own messages already say.
-    for name in ("uvicorn", "httpx", "httpcore"):
+    # They speak, below WARNING, of what our own messages already say.
+    for name in ("uvicorn", "httpx", "httpcore", "grpc", "asyncio", "stevedore", "aiosqlite"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+Value: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 """An attribute's value, in JSON's native types.  An attribute of format `json` holds any
 JSON value; every other attribute a scalar, or None where nothing is set."""
 

@@ -1,0 +1,8 @@
+"""proton-shim-server: turns what etcd wants into calls on a backend, and answers.
+
+Follow one object through the folders: `app` starts a term of leadership; `reconcile` feeds the
+mirrored keys into `state`, asks `plan` what to do next, calls the `backend` and records it.
+
+Belongs here: everything that runs in the shim.  Does not belong here: anything that
+proton-server needs, and anything that knows one particular controller (that is a backend).
+"""

@@ -1,0 +1,128 @@
+"""What was tried for each key: when to try again, and whether it is overdue."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+
+from gluon.contract.keys import ObjectKey
+from gluon.shim.plan import Call
+
+
+class _Attempt:
+    __slots__ = ("call", "count", "due", "overdue", "reason", "refused", "timer")
+
+    def __init__(self, call: Call, timer: asyncio.TimerHandle) -> None:
+        self.call = call
+        self.timer = timer
+        self.count = 0
+        self.due = 0.0
+        self.reason = ""
+        self.refused = False
+        self.overdue = False
+
+
+class Attempts:
+    """The attempts at calls that have not succeeded yet, one a key.
+
+    An attempt belongs to one call: when the plan comes to another callback, or the object has
+    changed, the count, the pause and a refusal are forgotten.
+
+    Args:
+        retry_min: seconds before the first retry; it doubles with each.
+        retry_max: longest pause in seconds.
+        report_after: seconds from the first try after which `overdue` is called, once.
+        overdue: told the call that has not succeeded by then, whether it runs or is to be retried.
+    """
+
+    def __init__(
+        self, retry_min: float, retry_max: float, report_after: float, overdue: Callable[[Call], None]
+    ) -> None:
+        self._retry_min = retry_min
+        self._retry_max = retry_max
+        self._report_after = report_after
+        self._overdue = overdue
+        self._attempts: dict[ObjectKey, _Attempt] = {}
+
+    def pause(self, call: Call) -> float | None:
+        """Seconds until the call may be made, 0 for now; None: not until the object changes."""
+        attempt = self._attempts.get(call.object.id)
+        if attempt is None:
+            return 0.0
+        if not _same(attempt.call, call):
+            self.forget(call.object.id)
+            return 0.0
+        if attempt.refused:
+            return None
+        return max(0.0, attempt.due - asyncio.get_running_loop().time())
+
+    def begin(self, call: Call) -> None:
+        """The call is made now."""
+        if call.object.id not in self._attempts:
+            timer = asyncio.get_running_loop().call_later(self._report_after, self._expire, call)
+            self._attempts[call.object.id] = _Attempt(call, timer)
+
+    def failed(self, call: Call, reason: str, *, delay: float | None, refused: bool) -> float | None:
+        """The call failed.
+
+        Args:
+            call: what was begun.
+            reason: why it failed.
+            delay: pause in seconds that the backend asked for; None: it did not say.
+            refused: whether calling again is useless until the object changes.
+
+        Returns:
+            Seconds until the retry; None when there will be none.
+        """
+        attempt = self._attempts[call.object.id]
+        attempt.count += 1
+        attempt.reason = reason
+        attempt.refused = refused
+        if refused:
+            return None
+        longest = min(self._retry_max, self._retry_min * 2 ** min(attempt.count - 1, 30))
+        pause = delay if delay is not None else longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        attempt.due = asyncio.get_running_loop().time() + pause
+        return pause
+
+    def forget(self, key: ObjectKey) -> None:
+        """Nothing is being tried for the key any more."""
+        attempt = self._attempts.pop(key, None)
+        if attempt is not None:
+            attempt.timer.cancel()
+
+    def is_overdue(self, key: ObjectKey) -> bool:
+        """Whether the key's call has not succeeded for `report_after` seconds."""
+        attempt = self._attempts.get(key)
+        return attempt is not None and (attempt.overdue or attempt.refused)
+
+    def reason(self, key: ObjectKey) -> str:
+        """Why the last try failed; empty while the first one runs."""
+        attempt = self._attempts.get(key)
+        return attempt.reason if attempt is not None else ""
+
+    def failing(self) -> Iterator[tuple[ObjectKey, str]]:
+        """The keys whose last try failed, or is overdue, and why."""
+        for key, attempt in self._attempts.items():
+            if attempt.reason or attempt.overdue:
+                yield key, attempt.reason or f"{attempt.call.callback} has not returned yet"
+
+    def close(self) -> None:
+        """Cancels all timers."""
+        for attempt in self._attempts.values():
+            attempt.timer.cancel()
+
+    def _expire(self, call: Call) -> None:
+        attempt = self._attempts.get(call.object.id)
+        if attempt is not None:
+            attempt.overdue = True
+            self._overdue(call)
+
+
+def _same(one: Call, other: Call) -> bool:
+    return (
+        one.callback is other.callback
+        and one.object.revision == other.object.revision
+        and one.references == other.references
+    )

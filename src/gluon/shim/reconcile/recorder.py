@@ -1,0 +1,164 @@
+"""Applied records and answers into etcd: many keys in one transaction, fenced by the election.
+
+A key's write is a transaction of its own, nested in the batch, so that a claim that another
+controller won fails alone.  Around it stands the fence: a shim that was deposed writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from msgspec import UNSET, Struct
+
+from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
+from gluon.contract.records import UNBOUND_ANSWER, encode
+from gluon.etcd import Client, Compare, Delete, EtcdError, InvalidRequest, Op, Put, Txn, TxnResult, Unavailable
+from gluon.shim.plan.outcome import Writes
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+"""Keys in one transaction; below etcd's 128 operations."""
+
+RETRY = 0.5
+"""Seconds between tries while etcd does not answer."""
+
+
+class Deposed(Exception):
+    """Another shim of the same controller leads, or the lease is lost: this term is over."""
+
+
+class WriteRefused(Exception):
+    """etcd will never take this write, e.g. because it is too large."""
+
+
+class Written(Struct, frozen=True):
+    """What became of one key's write."""
+
+    revision: int
+    answered: bool
+    """The answer's key was as expected and has been written (always true if none was to be)."""
+
+
+class _Item(Struct, frozen=True):
+    key: ObjectKey
+    op: Op
+    guarded: bool
+    done: asyncio.Future[Written]
+
+
+class Recorder:
+    """Writes for all protons of one controller, for the time of one term."""
+
+    def __init__(self, etcd: Client, fence: Compare, controller: str) -> None:
+        self._etcd = etcd
+        self._fence = fence
+        self._controller = controller
+        self._items: deque[_Item] = deque()
+        self._ready = asyncio.Event()
+
+    async def write(self, writes: Writes) -> Written:
+        """Writes one key's record and answer, and returns once etcd has them.
+
+        Raises:
+            Deposed: the term is over; nothing was written.
+            WriteRefused: etcd refused just this write.
+        """
+        done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        item = _Item(key=writes.key, op=self._op(writes), guarded=writes.touches_answer, done=done)
+        self._items.append(item)
+        self._ready.set()
+        return await item.done
+
+    async def run(self) -> None:
+        """Writes batch after batch, each of what has gathered while the last was under way.
+
+        Raises:
+            Deposed: the term is over.
+        """
+        while True:
+            await self._ready.wait()
+            batch = self._next_batch()
+            if not self._items:
+                self._ready.clear()
+            await self._write_batch(batch)
+
+    def _next_batch(self) -> list[_Item]:
+        """The oldest items, a key once: etcd refuses a transaction that writes a key twice."""
+        batch: dict[ObjectKey, _Item] = {}
+        while self._items and len(batch) < BATCH and self._items[0].key not in batch:
+            item = self._items.popleft()
+            batch[item.key] = item
+        return list(batch.values())
+
+    async def _write_batch(self, batch: list[_Item]) -> None:
+        try:
+            result = await self._txn(batch)
+        except InvalidRequest as error:
+            if len(batch) > 1:
+                for item in batch:
+                    await self._write_batch([item])
+                return
+            _settle(batch[0], WriteRefused(f"etcd refused to record it: {error}"))
+            return
+        if not result.succeeded:
+            deposed = Deposed(f"the election key of controller {self._controller} is no longer ours")
+            for item in batch:
+                _settle(item, deposed)
+            raise deposed
+        for item, response in zip(batch, result.responses, strict=True):
+            answered = not item.guarded or (isinstance(response, TxnResult) and response.succeeded)
+            _settle(item, Written(revision=result.revision, answered=answered))
+
+    async def _txn(self, batch: list[_Item]) -> TxnResult:
+        """Tries until etcd answers; a batch whose outcome is unknown is safe to write again.
+
+        Records are last-write-wins and only ours.  An answer that went through the first time
+        fails its guard the second time: the mirror then shows it, and the key is planned again.
+        """
+        failing = False
+        while True:
+            try:
+                result = await self._etcd.txn([self._fence], [item.op for item in batch])
+            except InvalidRequest:
+                raise
+            except EtcdError as error:
+                if not failing:
+                    log.warning("etcd does not take records, trying again until it does: %s", error)
+                failing = True
+                await asyncio.sleep(RETRY if isinstance(error, Unavailable) else 10 * RETRY)
+            else:
+                if failing:
+                    log.info("etcd takes records again")
+                return result
+
+    def _op(self, writes: Writes) -> Op:
+        record = self._record_ops(writes)
+        if not writes.touches_answer:
+            return record[0]
+        answer_key = keys.answer(writes.key)
+        held = writes.held
+        guard = Compare.mod_revision(answer_key, held.revision if held is not None and held.exists else 0)
+        answer: Op = Delete(answer_key)
+        if not writes.drop_answer:
+            data = encode(writes.answer) if isinstance(writes.answer, Struct) else UNBOUND_ANSWER
+            answer = Put(answer_key, data)
+        return Txn([guard], [*record, answer], () if writes.claim else record)
+
+    def _record_ops(self, writes: Writes) -> list[Op]:
+        if writes.record is UNSET:
+            return []
+        key = keys.applied(self._controller, writes.key)
+        return [Put(key, encode(writes.record)) if isinstance(writes.record, Struct) else Delete(key)]
+
+
+def _settle(item: _Item, outcome: Written | Exception) -> None:
+    if item.done.done():
+        return
+    if isinstance(outcome, Exception):
+        item.done.set_exception(outcome)
+    else:
+        item.done.set_result(outcome)

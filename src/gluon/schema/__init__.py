@@ -4,6 +4,7 @@ Belongs here: what a model may say, the checks at load, the checks on a value.
 Does not belong here: reading files (`gluon.models`), HTTP, SQL, etcd.  Pure: no I/O.
 """
 
+from gluon.schema.declarations import META_ATTRIBUTES
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
 from gluon.schema.parse import parse_proton
 from gluon.schema.types import (
@@ -19,11 +20,15 @@ from gluon.schema.types import (
     Value,
 )
 from gluon.schema.validation import (
+    conform,
+    is_generated,
     validate_attributes,
     validate_key,
 )
+from gluon.schema.values import expected
 
 __all__ = [
+    "META_ATTRIBUTES",
     "Api",
     "Attribute",
     "AttributeType",
@@ -37,6 +42,9 @@ __all__ = [
     "Proton",
     "Subnet",
     "Value",
+    "conform",
+    "expected",
+    "is_generated",
     "parse_proton",
     "validate_attributes",
     "validate_key",

@@ -17,16 +17,19 @@ class SchemaError(ValueError):
 
 
 class ModelError(SchemaError):
-    """A model can't be loaded.  The message names file, object and attribute."""
+    """A model can't be loaded.  The message names file, line, object and attribute."""
 
-    def __init__(self, message: str, *, file: str, object_name: str = "", attribute: str = "") -> None:
-        where = file
+    def __init__(
+        self, message: str, *, file: str, line: int | None = None, object_name: str = "", attribute: str = ""
+    ) -> None:
+        where = file if line is None else f"{file}:{line}"
         if object_name:
             where += f": object {object_name}"
         if attribute:
             where += f", attribute {attribute}"
         super().__init__(f"{where}: {message}")
         self.file = file
+        self.line = line
         self.object_name = object_name
         self.attribute = attribute
 

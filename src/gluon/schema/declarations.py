@@ -1,0 +1,281 @@
+"""One model file as it is written: its sections checked one by one, nothing merged yet.
+
+Belongs here: what can be said of a file by reading that file alone.  Inheritance, references
+and rules for a whole proton are in `gluon.schema.resolve` and `gluon.schema.rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from msgspec import Struct, structs
+
+from gluon.schema.document import Section, load
+from gluon.schema.errors import ModelError
+from gluon.schema.types import Api, Info, Policies, Subnet
+from gluon.schema.values import show
+
+FILE_VERSION = "1.0"
+"""The version of the modelling language that this package reads."""
+
+MAX_LENGTH = 65_535
+"""Largest `length` of a string attribute."""
+
+META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
+"""What the server adds to every object; no attribute may have such a name."""
+
+Properties: TypeAlias = Mapping[str, Any]
+"""What a model says of one attribute, by property, each of the right type."""
+
+_API_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}").fullmatch
+_OBJECT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}").fullmatch
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4})*").fullmatch
+_IMPORT = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*").fullmatch
+
+
+class Place(Struct, frozen=True):
+    """Where in a model something stands, for messages."""
+
+    file: str
+    line: int | None = None
+    object_name: str = ""
+    attribute: str = ""
+
+    def error(self, message: str) -> ModelError:
+        """The error to raise for what stands here."""
+        return ModelError(
+            message, file=self.file, line=self.line, object_name=self.object_name, attribute=self.attribute
+        )
+
+    def at(self, section: Mapping[str, Any], key: str) -> Place:
+        """The same place, at the line of one of the section's keys."""
+        line = section.lines.get(key, self.line) if isinstance(section, Section) else self.line
+        return structs.replace(self, line=line)
+
+
+class AttributeDeclaration(Struct, frozen=True):
+    """One attribute of one object, as written."""
+
+    name: str
+    place: Place
+    properties: Properties
+
+
+class ObjectDeclaration(Struct, frozen=True):
+    """One object, as written.  Without `api` it is a base object."""
+
+    name: str
+    place: Place
+    api: Api | None
+    extends: str
+    description: str
+    attributes: Mapping[str, AttributeDeclaration]
+    policies: Mapping[str, str]
+    subnet: Subnet | None
+
+
+class ModelFile(Struct, frozen=True):
+    """One file, as written."""
+
+    name: str
+    imports: tuple[str, ...]
+    info: Info | None
+    objects: Mapping[str, ObjectDeclaration]
+
+
+def read_file(name: str, text: str) -> ModelFile:
+    """Reads one file of a model, a proton's own or an imported one.
+
+    Raises:
+        ModelError: not YAML, or a section that is not as the language has it.
+    """
+    place = Place(name)
+    document = _section(place, "a model", load(name, text))
+    _known(place, document, "top-level key", ("file_version", "imports", "info", "objects"))
+    version = document.get("file_version")
+    if version != FILE_VERSION:
+        raise place.at(document, "file_version").error(
+            f'file_version: expected "{FILE_VERSION}", quotes included, got {show(version)}'
+        )
+    objects = _section(place.at(document, "objects"), "objects", document.get("objects", Section()))
+    return ModelFile(
+        name=name,
+        imports=_read_imports(place.at(document, "imports"), document.get("imports", [])),
+        info=_read_info(place.at(document, "info"), document["info"]) if "info" in document else None,
+        objects={key: _read_object(place.at(objects, key), key, objects[key]) for key in objects},
+    )
+
+
+def _read_imports(place: Place, value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if not isinstance(name, str) or not _IMPORT(name):
+            raise place.error(f"imports: expected a file name such as base.yaml, or a list of them, got {show(name)}")
+    return tuple(names)
+
+
+def _read_info(place: Place, value: Any) -> Info:
+    info = _section(place, "info", value)
+    _known(place, info, "property of info", ("name", "version", "description", "author"))
+    name, version = info.get("name"), info.get("version")
+    _require_name(place.at(info, "name"), "info: name", name, api=True)
+    if not isinstance(version, str) or not _VERSION(version):
+        raise place.at(info, "version").error(
+            f'info: version: expected digits and dots in quotes, such as "1.0", got {show(version)}'
+        )
+    author = _section(place.at(info, "author"), "author", info.get("author", Section()))
+    _known(place.at(info, "author"), author, "property of author", ("name", "url", "email"))
+    return Info(
+        name=str(name),
+        version=version,
+        description=_text(place, info, "description"),
+        author_name=_text(place, author, "name"),
+        author_url=_text(place, author, "url"),
+        author_email=_text(place, author, "email"),
+    )
+
+
+_OBJECT_PROPERTIES = ("api", "attributes", "description", "extends", "policies", "subnet")
+
+
+def _read_object(place: Place, name: str, value: Any) -> ObjectDeclaration:
+    place = structs.replace(place, object_name=name)
+    _require_name(place, "object name", name, api=False)
+    section = _section(place, "an object", value)
+    _known(place, section, "property of an object", _OBJECT_PROPERTIES)
+    attributes = _section(place.at(section, "attributes"), "attributes", section.get("attributes", Section()))
+    return ObjectDeclaration(
+        name=name,
+        place=place,
+        api=_read_api(place.at(section, "api"), section["api"]) if "api" in section else None,
+        extends=_text(place, section, "extends"),
+        description=_text(place, section, "description"),
+        attributes={key: _read_attribute(place.at(attributes, key), key, attributes[key]) for key in attributes},
+        policies=_read_policies(place.at(section, "policies"), section.get("policies", Section())),
+        subnet=_read_subnet(place.at(section, "subnet"), section["subnet"]) if "subnet" in section else None,
+    )
+
+
+def _read_api(place: Place, value: Any) -> Api:
+    api = _section(place, "api", value)
+    _known(place, api, "property of api", ("name", "plural_name", "parent", "parent_key"))
+    name = api.get("name")
+    _require_name(place.at(api, "name"), "api: name", name, api=True)
+    plural_name = api.get("plural_name", f"{name}s")
+    _require_name(place.at(api, "plural_name"), "api: plural_name", plural_name, api=True)
+    parent, parent_key = _text(place, api, "parent"), _text(place, api, "parent_key")
+    if bool(parent) != bool(parent_key):
+        given, missing = ("parent", "parent_key") if parent else ("parent_key", "parent")
+        raise place.error(f"api: {given} without {missing}; give both: the object, and the attribute that refers to it")
+    return Api(name=str(name), plural_name=str(plural_name), parent=parent, parent_key=parent_key)
+
+
+def _read_policies(place: Place, value: Any) -> Mapping[str, str]:
+    policies = _section(place, "policies", value)
+    _known(place, policies, "operation", Policies.__struct_fields__)
+    rules = {}
+    for operation, policy in policies.items():
+        here = place.at(policies, operation)
+        rule = policy.get("role") if isinstance(policy, Section) and set(policy) == {"role"} else None
+        if not isinstance(rule, str) or not rule.strip():
+            raise here.error(
+                f'policies: {operation}: expected an oslo.policy rule such as {{role: "rule:admin_or_owner"}}, '
+                f"got {show(policy)}"
+            )
+        rules[operation] = rule
+    return rules
+
+
+def _read_subnet(place: Place, value: Any) -> Subnet:
+    subnet = _section(place, "subnet", value)
+    fields = Subnet.__struct_fields__
+    _known(place, subnet, "property of subnet", fields)
+    if missing := [field for field in fields if not _text(place, subnet, field)]:
+        raise place.error(f"subnet: {missing[0]} is missing; expected the names of attributes: {', '.join(fields)}")
+    return Subnet(**{field: subnet[field] for field in fields})
+
+
+def _read_attribute(place: Place, name: str, value: Any) -> AttributeDeclaration:
+    place = structs.replace(place, attribute=name)
+    _require_name(place, "attribute name", name, api=False)
+    if name in META_ATTRIBUTES:
+        raise place.error(f"the server itself adds {', '.join(META_ATTRIBUTES)} to every object; choose another name")
+    section = _section(place, "an attribute", value)
+    _known(place, section, "property of an attribute", tuple(_PROPERTIES))
+    for key, item in section.items():
+        kind, is_right = _PROPERTIES[key]
+        if not is_right(item):
+            raise place.at(section, key).error(f"{key}: expected {kind}, got {show(item)}")
+    return AttributeDeclaration(name, place, dict(section))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_integer(value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_LENGTH
+
+
+def _is_enum(value: Any) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(v, str) and 0 < len(v) <= 255 and v.isprintable() for v in value) and len(  # noqa: PLR2004
+        set(value)
+    ) == len(value)
+
+
+_PROPERTIES = {
+    "type": ("the name of a type", _is_text),
+    "description": ("text", _is_text),
+    "primary": ("true or false", _is_boolean),
+    "required": ("true or false", _is_boolean),
+    "read_only": ("true or false", _is_boolean),
+    "references": ("the name of an API object", _is_text),
+    "length": (f"an integer 1..{MAX_LENGTH}", _is_length),
+    "values": ("a list of different strings, each in quotes if YAML reads it as anything else", _is_enum),
+    "format": ("the name of a format", _is_text),
+    "min": ("an integer", _is_integer),
+    "max": ("an integer", _is_integer),
+    "default": ("a value", lambda _: True),
+    "default_from": ("the name of an attribute", _is_text),
+}
+
+
+def _section(place: Place, what: str, value: Any) -> Section:
+    if not isinstance(value, Section):
+        raise place.error(f"{what}: expected a mapping, got {show(value)}")
+    return value
+
+
+def _known(place: Place, section: Section, what: str, allowed: tuple[str, ...]) -> None:
+    for key in section:
+        if key not in allowed:
+            raise place.at(section, key).error(f"unknown {what} {show(key)}; expected {', '.join(allowed)}")
+
+
+def _text(place: Place, section: Section, key: str) -> str:
+    value = section.get(key, "")
+    if not isinstance(value, str):
+        raise place.at(section, key).error(f"{key}: expected text, got {show(value)}")
+    return value.strip()
+
+
+def _require_name(place: Place, what: str, value: Any, *, api: bool) -> None:
+    if api and not (isinstance(value, str) and _API_NAME(value)):
+        raise place.error(
+            f"{what}: expected a lower-case letter, then up to 62 lower-case letters, digits or hyphens, "
+            f"got {show(value)}"
+        )
+    if not api and not (isinstance(value, str) and _OBJECT_NAME(value)):
+        raise place.error(f"{what}: expected a letter, then up to 62 letters, digits or underscores, got {show(value)}")

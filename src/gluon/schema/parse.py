@@ -1,0 +1,87 @@
+"""A model's text to a Proton: read, import, merge, resolve, check.
+
+The steps are modules of their own: `declarations` (one file), `inheritance` (extends),
+`resolve` (types and references) and `rules` (the proton as a whole).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+from gluon.schema import rules
+from gluon.schema.declarations import ModelFile, ObjectDeclaration, Place, read_file
+from gluon.schema.inheritance import merge
+from gluon.schema.resolve import resolve
+from gluon.schema.types import Proton
+from gluon.schema.values import show
+
+ReadImport = Callable[[str], str]
+
+
+def parse_proton(name_of_file: str, text: str, read_import: ReadImport) -> Proton:
+    """Reads one proton.
+
+    Args:
+        name_of_file: for messages.
+        text: what the file holds, YAML.
+        read_import: gives the text of an imported file by the name that `imports` has for it;
+            raises OSError or ValueError when it can't.
+
+    Raises:
+        ModelError: the model breaks a rule of the language; the message names file, line,
+            object and attribute, and says what was expected.
+    """
+    file = read_file(name_of_file, text)
+    place = Place(name_of_file)
+    if file.info is None:
+        raise place.error("info is missing; expected name and version")
+    merged = merge(_collect(file, read_import))
+    rules.check_names(merged)
+    objects = resolve(merged)
+    rules.check_parents(merged, objects)
+    rules.check_bases(place, merged, objects)
+    return Proton(info=file.info, objects=MappingProxyType(objects))
+
+
+def _collect(file: ModelFile, read_import: ReadImport) -> dict[str, ObjectDeclaration]:
+    """The objects of the file and of all that it imports, imported ones first."""
+    collected: dict[str, ObjectDeclaration] = {}
+    for imported in _imported(file, read_import):
+        for declaration in imported.objects.values():
+            if declaration.api is not None:
+                raise declaration.place.error("an imported file holds base objects only; take api away")
+            _add(collected, declaration)
+    for declaration in file.objects.values():
+        _add(collected, declaration)
+    return collected
+
+
+def _add(collected: dict[str, ObjectDeclaration], declaration: ObjectDeclaration) -> None:
+    other = collected.setdefault(declaration.name, declaration)
+    if other is not declaration:
+        raise declaration.place.error(
+            f"already defined in {other.place.file}, line {other.place.line}; choose another name"
+        )
+
+
+def _imported(file: ModelFile, read_import: ReadImport) -> list[ModelFile]:
+    """Every imported file once, by whatever path it is imported."""
+    files: dict[str, ModelFile] = {}
+    todo: list[tuple[ModelFile, tuple[str, ...]]] = [(file, (name,)) for name in reversed(file.imports)]
+    while todo:
+        importer, path = todo.pop()
+        name = path[-1]
+        if name in path[:-1]:
+            raise Place(importer.name).error(f"imports: cycle {' -> '.join(path)}")
+        if name not in files:
+            imported = files[name] = read_file(name, _read(importer, name, read_import))
+            todo.extend((imported, (*path, inner)) for inner in reversed(imported.imports))
+    return list(files.values())
+
+
+def _read(importer: ModelFile, name: str, read_import: ReadImport) -> str:
+    try:
+        return read_import(name)
+    except (OSError, ValueError) as error:
+        raise Place(importer.name).error(f"imports: cannot read {show(name)}: {error}") from error

@@ -1,7 +1,7 @@
 """Gluon on this machine: etcd, proton-server on SQLite, and shims, as real processes.
 
-    with LocalStack(directory) as stack:
-        httpx.get(stack.url + "/proton/")
+with LocalStack(directory) as stack:
+    httpx.get(stack.url + "/proton/")
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class LocalStack:
 
     def proton_server(self, name: str, options: Options) -> ServerProcess:
         """A further proton-server of this stack, not started."""
-        return self._server("proton-server", name, {"api": "port"}, {"database": {"connection": "sqlite:///gluon.db"}}, options)
+        return self._server(
+            "proton-server", name, {"api": "port"}, {"database": {"connection": "sqlite:///gluon.db"}}, options
+        )
 
     def shim_server(self, name: str, options: Options) -> ServerProcess:
         """A further shim of this stack, not started."""

@@ -1,0 +1,154 @@
+"""The client: keys, transactions, and the way to leases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Self
+
+from gluon.etcd import wire
+from gluon.etcd.endpoints import Endpoints
+from gluon.etcd.errors import TimedOut
+from gluon.etcd.lease import Lease
+from gluon.etcd.proto import etcd_pb2 as pb
+from gluon.etcd.transport import Transport
+from gluon.etcd.types import Compare, KeyValue, Op, Page, Status, TxnResult
+
+_SMALLEST_PAGE = 1_000
+
+
+class Client:
+    """One connection to one etcd cluster, for one event loop.
+
+    Use it as `async with Client(endpoints) as etcd`.  It connects when first used.  Every method
+    may raise any `EtcdError`; of a write after `Unavailable` the outcome is unknown.
+    """
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
+        self.transport = Transport(endpoints)
+
+    async def __aenter__(self) -> Self:
+        """Opens the client without connecting.
+
+        Raises:
+            InvalidRequest: a TLS file can't be read.
+        """
+        self.transport.channels.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Closes the connections."""
+        await self.transport.channels.close()
+
+    async def get(self, key: bytes) -> KeyValue | None:
+        """Reads a key, as of now; None when it does not exist."""
+        return wire.first(await self.range(pb.RangeRequest(key=key), f"get {_show(key)}"))
+
+    async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> int:
+        """Writes a key and returns the store's revision after it.
+
+        Raises:
+            LeaseLost: the lease is gone.
+        """
+        request = pb.PutRequest(key=key, value=value, lease=lease)
+        response = await self._kv("Put", request, pb.PutResponse, f"put {_show(key)}")
+        return int(response.header.revision)
+
+    async def delete(self, key: bytes) -> bool:
+        """Deletes a key; False when it did not exist."""
+        request = pb.DeleteRangeRequest(key=key)
+        response = await self._kv("DeleteRange", request, pb.DeleteRangeResponse, f"delete {_show(key)}")
+        return bool(response.deleted)
+
+    async def delete_prefix(self, prefix: bytes) -> int:
+        """Deletes every key that begins with the prefix, at once, and returns how many."""
+        key, end = wire.prefix_range(prefix)
+        request = pb.DeleteRangeRequest(key=key, range_end=end)
+        what = f"delete everything below {_show(prefix)}"
+        response = await self._kv("DeleteRange", request, pb.DeleteRangeResponse, what)
+        return int(response.deleted)
+
+    async def txn(self, compare: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op] = ()) -> TxnResult:
+        """Does `success` if every comparison holds, else `failure`; all of it or nothing, at one revision.
+
+        Raises:
+            InvalidRequest: more than `MAX_TXN_OPERATIONS`, or one key written twice.
+        """
+        request = wire.txn(compare, success, failure)
+        what = f"transaction of {len(compare)} comparisons, {len(success)} + {len(failure)} operations"
+        return wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
+
+    async def pages(self, prefix: bytes, *, keys_only: bool = False, limit: int = 50_000) -> AsyncGenerator[Page, None]:
+        """Lists all keys that begin with the prefix, as of one revision; at least one page.
+
+        Small pages are slow: etcd counts all keys of the range for each.
+
+        Args:
+            prefix: what the keys begin with; empty: all keys.
+            keys_only: leave the values out.
+            limit: most keys of a page.  It shrinks when a page does not arrive within the timeout.
+
+        Raises:
+            Compacted: the revision of the list was compacted before the last page; start again.
+        """
+        key, end = wire.prefix_range(prefix)
+        revision = 0
+        async for page in self.raw_pages(key, end, keys_only=keys_only, limit=limit):
+            revision = revision or page.header.revision
+            yield Page(tuple(map(wire.key_value, page.kvs)), revision)
+
+    async def raw_pages(
+        self, key: bytes, end: bytes, *, keys_only: bool = False, limit: int = 50_000
+    ) -> AsyncGenerator[pb.RangeResponse, None]:
+        """As `pages`, in etcd's messages, of the range from `key` to `end`."""
+        request = pb.RangeRequest(key=key, range_end=end, keys_only=keys_only, limit=limit)
+        while True:
+            try:
+                page = await self.range(request, f"list {_show(key)}")
+            except TimedOut:
+                if request.limit <= _SMALLEST_PAGE:
+                    raise
+                request.limit = max(request.limit // 4, _SMALLEST_PAGE)
+                continue
+            request.revision = request.revision or page.header.revision
+            yield page
+            if not page.more:
+                return
+            request.key = page.kvs[-1].key + b"\0"
+
+    async def range(self, request: pb.RangeRequest, what: str) -> pb.RangeResponse:
+        """Reads in etcd's messages; `what` names the call in errors."""
+        response: pb.RangeResponse = await self._kv("Range", request, pb.RangeResponse, what, idempotent=True)
+        return response
+
+    async def compact(self, revision: int) -> None:
+        """Forgets all that was overwritten or deleted before `revision`.
+
+        Raises:
+            Compacted: it already has.
+        """
+        request = pb.CompactionRequest(revision=revision)
+        await self._kv("Compact", request, pb.CompactionResponse, f"compact to revision {revision}")
+
+    async def status(self) -> Status:
+        """What the server in use says of itself."""
+        response = await self.transport.unary(
+            "/etcdserverpb.Maintenance/Status",
+            pb.StatusRequest(),
+            pb.StatusResponse.FromString,
+            "status",
+            idempotent=True,
+        )
+        return wire.status(response)
+
+    def lease(self, ttl: int) -> Lease:
+        """A lease of `ttl` seconds: `async with client.lease(10) as lease`."""
+        return Lease(self.transport, ttl)
+
+    async def _kv(self, method: str, request: Any, answer: Any, what: str, *, idempotent: bool = False) -> Any:
+        path = f"/etcdserverpb.KV/{method}"
+        return await self.transport.unary(path, request, answer.FromString, what, idempotent=idempotent)
+
+
+def _show(key: bytes) -> str:
+    return key.decode(errors="backslashreplace")

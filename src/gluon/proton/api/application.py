@@ -1,0 +1,93 @@
+"""The ASGI application: FastAPI with one route for each path of the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from gluon.contract import rest
+from gluon.proton.api import handlers
+from gluon.proton.api.boundary import Boundary
+from gluon.proton.api.errors import error_response, routing_response
+from gluon.proton.api.handlers import Handler, ObjectHandlers
+from gluon.proton.api.openapi import document
+from gluon.proton.api.paths import collection_template, families
+from gluon.proton.service import Objects
+from gluon.schema import Proton
+
+
+def build_application(
+    objects: Objects, protons: Mapping[str, Proton], *, max_body_size: int, extra_routes: Sequence[BaseRoute] = ()
+) -> ASGIApp:
+    """Builds the API of all protons.
+
+    Args:
+        objects: what the routes call.
+        protons: what is served, by name.
+        max_body_size: most bytes of a request's body.
+        extra_routes: such as `/healthz`.
+    """
+    application = FastAPI(title="Gluon", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    application.router.redirect_slashes = False
+    application.openapi = lambda: _document(application, protons)  # type: ignore[method-assign]
+    application.add_exception_handler(HTTPException, _routing_error)
+    application.router.routes.extend(extra_routes)
+    for path, methods in _paths(objects, protons, max_body_size):
+        application.router.routes.append(_route(path, methods))
+    return Boundary(application)
+
+
+def _document(application: FastAPI, protons: Mapping[str, Proton]) -> dict[str, Any]:
+    if application.openapi_schema is None:
+        application.openapi_schema = document(protons)
+    return application.openapi_schema
+
+
+def _paths(
+    objects: Objects, protons: Mapping[str, Proton], max_body: int
+) -> Sequence[tuple[str, Mapping[str, Handler]]]:
+    paths: list[tuple[str, Mapping[str, Handler]]] = [(rest.ROOT, {"GET": handlers.protons(protons)})]
+    for proton in protons.values():
+        paths.append((rest.proton_path(proton.name), {"GET": handlers.versions(proton)}))
+        paths.append((rest.version_path(proton), {"GET": handlers.resources(proton)}))
+        for object_type in proton.objects.values():
+            for below in families(proton, object_type):
+                made = ObjectHandlers(objects, proton, object_type, below=below, max_body=max_body)
+                path = collection_template(proton, object_type, below)
+                paths += [(path, made.collection()), (f"{path}/{{key}}", made.item())]
+    return paths
+
+
+def _route(path: str, methods: Mapping[str, Handler]) -> Route:
+    """One route for all methods of a path, so that a 405 can name them all."""
+    path = path.rstrip("/")
+
+    async def endpoint(request: Request) -> Response:
+        request.scope["gluon.route"] = path
+        handler = methods["GET" if request.method == "HEAD" else request.method]
+        try:
+            return await handler(request)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has one place where it becomes an answer
+            return error_response(error)
+
+    return Route(path, endpoint, methods=list(methods))
+
+
+async def _routing_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        return routing_response(404, f"nothing is served at {request.url.path}; see {rest.ROOT}", headers)
+    if error.status_code == 405:
+        allowed = headers.get("Allow", "")
+        return routing_response(405, f"{request.method} is not possible here; use {allowed}", headers)
+    return routing_response(error.status_code, str(error.detail), headers)

@@ -1,0 +1,82 @@
+"""Request bodies in, response bodies out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gluon.proton.api.errors import BadRequest, TooLarge
+from gluon.proton.storage import Stored
+from gluon.schema import Value
+
+_encoder = msgspec.json.Encoder()
+
+
+async def read_object(request: Request, limit: int) -> dict[str, Value]:
+    """The request's body: a JSON object.
+
+    Args:
+        request: not read from so far.
+        limit: most bytes.
+
+    Raises:
+        TooLarge: it has more.
+        BadRequest: not JSON, a member given twice, or no object.
+    """
+    body = await _read(request, limit)
+    try:
+        decoded = msgspec.json.decode(body)
+        # Of a member that is given twice msgspec keeps the last; which one the client meant can't
+        # be told, so such a body is refused.  The standard library's parser lets us see both.
+        json.loads(body, object_pairs_hook=_refuse_duplicates)
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply; send a flat JSON object") from error
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {_printable(str(error))}") from error
+    if not isinstance(decoded, dict):
+        raise BadRequest('the body must be a JSON object, e.g. {"name": "p1"}')
+    return decoded
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer with `content` as its JSON body."""
+    return Response(_encoder.encode(content), status, headers, media_type="application/json")
+
+
+def shown(stored: Stored) -> dict[str, Value]:
+    """An object as clients see it."""
+    return {
+        **stored.attributes,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "status_reason": stored.status_reason,
+    }
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise TooLarge(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(limit)
+    return bytes(body)
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"member {twice!r} is given twice")
+    return members
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="replace").decode()

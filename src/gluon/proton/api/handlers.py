@@ -1,0 +1,142 @@
+"""What each route does: from a request to a call of the service, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gluon.contract import rest
+from gluon.proton.api.bodies import json_response, read_object, shown
+from gluon.proton.service import NotFound, Objects, Parent, Target, parse_filters
+from gluon.schema import InvalidAttributes, ObjectType, Problem, Proton, Value, validate_key
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+MAX_LIMIT = 2**31 - 1
+
+
+class ObjectHandlers:
+    """The handlers of one object type, plain or below its parent."""
+
+    def __init__(
+        self, objects: Objects, proton: Proton, object_type: ObjectType, *, below: ObjectType | None, max_body: int
+    ) -> None:
+        """Prepares the handlers.
+
+        Args:
+            objects: the service.
+            proton: the object type's proton.
+            object_type: what is created, listed, ...
+            below: the parent's type, for the routes below it.
+            max_body: most bytes of a body.
+        """
+        self._objects = objects
+        self._proton = proton
+        self._type = object_type
+        self._below = below
+        self._max_body = max_body
+        self._plain = Target(proton=proton, object_type=object_type)
+
+    def collection(self) -> Mapping[str, Handler]:
+        """By method."""
+        return {"GET": self._list, "POST": self._create}
+
+    def item(self) -> Mapping[str, Handler]:
+        """By method."""
+        return {"GET": self._show, "PUT": self._update, "DELETE": self._delete}
+
+    async def _create(self, request: Request) -> Response:
+        target = self._target(request)
+        stored = await self._objects.create(target, await read_object(request, self._max_body))
+        key = str(stored.attributes[target.primary_key])
+        return json_response(shown(stored), 201, {"Location": rest.object_path(self._proton, self._type, key)})
+
+    async def _list(self, request: Request) -> Response:
+        target = self._target(request)
+        limit, marker, filters = self._query(request)
+        found = await self._objects.list(target, filters, limit=limit, marker=marker)
+        return json_response({self._type.api.plural_name: [shown(stored) for stored in found]})
+
+    async def _show(self, request: Request) -> Response:
+        return json_response(shown(await self._objects.show(self._target(request), self._key(request))))
+
+    async def _update(self, request: Request) -> Response:
+        target, key = self._target(request), self._key(request)
+        values = await read_object(request, self._max_body)
+        return json_response(shown(await self._objects.update(target, key, values)))
+
+    async def _delete(self, request: Request) -> Response:
+        await self._objects.delete(self._target(request), self._key(request))
+        return Response(status_code=204)
+
+    def _target(self, request: Request) -> Target:
+        if self._below is None:
+            return self._plain
+        parent = Parent(self._below, _key(self._below, request.path_params["parent_key"]))
+        return Target(proton=self._proton, object_type=self._type, parent=parent)
+
+    def _key(self, request: Request) -> str:
+        return _key(self._type, request.path_params["key"])
+
+    def _query(self, request: Request) -> tuple[int | None, str | None, dict[str, Value]]:
+        given = request.query_params.multi_items()
+        filters = parse_filters(self._type, [(n, v) for n, v in given if n not in ("limit", "marker")])
+        paging = dict(given)
+        return _limit(paging.get("limit")), self._marker(paging.get("marker")), filters
+
+    def _marker(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            return validate_key(self._type, text)
+        except InvalidAttributes as error:
+            raise InvalidAttributes([Problem("marker", error.problems[0].message)]) from error
+
+
+def _limit(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:11]) <= MAX_LIMIT):
+        raise InvalidAttributes([Problem("limit", f"expected an integer 1..{MAX_LIMIT}, got {text[:80]}")])
+    return int(text)
+
+
+def _key(object_type: ObjectType, encoded: str) -> str:
+    """The canonical key in a URL; one that no object can have is not found, like any other."""
+    text = unquote(encoded, errors="replace")
+    try:
+        return validate_key(object_type, text)
+    except InvalidAttributes as error:
+        raise NotFound(object_type.name, text[:80]) from error
+
+
+def protons(served: Mapping[str, Proton]) -> Handler:
+    """`GET /proton/`."""
+    entries = tuple(
+        rest.ProtonEntry(proton_service=name, links=(rest.Link(href=rest.proton_path(name)),)) for name in served
+    )
+    return _constant(rest.ProtonList(entries))
+
+
+def versions(proton: Proton) -> Handler:
+    """`GET /proton/<proton>/`."""
+    version = rest.Version(id=f"v{proton.info.version}", links=(rest.Link(href=rest.version_path(proton)),))
+    return _constant(rest.VersionList(default_version=version, versions=(version,)))
+
+
+def resources(proton: Proton) -> Handler:
+    """`GET /proton/<proton>/v<version>/`."""
+    return _constant(rest.ResourceList(tuple(rest.resource(proton, each) for each in proton.objects.values())))
+
+
+def _constant(content: msgspec.Struct) -> Handler:
+    encoded = msgspec.json.encode(content)
+
+    async def handler(_: Request) -> Response:
+        return Response(encoded, media_type="application/json")
+
+    return handler

@@ -1,0 +1,96 @@
+"""Takes what is published out of the outbox, a step behind the publisher.
+
+The next round doesn't wait for this transaction: it would queue behind those of all clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Self
+
+from gluon.contract.keys import ObjectKey
+from gluon.proton.publish.writer import Item, Written
+from gluon.proton.storage import Database, DatabaseUnavailable, Transaction
+
+log = logging.getLogger(__name__)
+
+RETRY = 1.0
+"""Pause after a failure of the database, in seconds."""
+LAST_CHANCE = 2.0
+"""Time to settle the rest when the session ends, in seconds."""
+
+
+class Settling:
+    """The published rows of one session that are still in the outbox."""
+
+    def __init__(self, database: Database, session: str) -> None:
+        self._database = database
+        self._session = session
+        self._open: list[Written] = []
+        self._newest: dict[ObjectKey, int] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.rows = 0
+        """How many rows they are."""
+
+    async def __aenter__(self) -> Self:
+        """Starts to settle."""
+        self._task = asyncio.create_task(self._run(), name="settle the outbox")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Settles the rest, as far as the time allows: rows that stay are published once more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(TimeoutError, DatabaseUnavailable):
+            async with asyncio.timeout(LAST_CHANCE):
+                await self._settle()
+
+    def is_news(self, item: Item) -> bool:
+        """Whether the item holds more than what is published already."""
+        return item.ids[-1] > self._newest.get(item.key, 0)
+
+    def add(self, written: Written) -> None:
+        """Takes over what was published."""
+        self._open.append(written)
+        self._newest[written.item.key] = written.item.ids[-1]
+        self.rows += len(written.item.ids)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._settle()
+            except DatabaseUnavailable as error:
+                log.warning("outbox: %s; trying again until it works", error)
+                await asyncio.sleep(RETRY)
+                self._wake.set()
+
+    async def _settle(self) -> None:
+        done = self._open[:]
+        if not done:
+            return
+        await self._database.write(lambda tx: _settle(tx, done, self._session))
+        del self._open[: len(done)]
+        for written in done:
+            self.rows -= len(written.item.ids)
+            if self._newest.get(written.item.key) == written.item.ids[-1]:
+                del self._newest[written.item.key]
+
+
+def _settle(tx: Transaction, done: list[Written], session: str) -> None:
+    tx.outbox.remove([row_id for written in done for row_id in written.item.ids], session)
+    for written in done:
+        item = written.item
+        if item.bind_request is None:
+            continue
+        rows = tx.objects(item.key.proton, item.key.object)
+        # The first revision stays: an answer to it is an answer to this request.
+        rows.update(
+            item.key.key, {"bind_revision": written.revision}, bind_request=item.bind_request, bind_revision=None
+        )

@@ -1,0 +1,50 @@
+"""What the server needs of a model beyond what the modelling language demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gluon.proton.service import default_interface
+from gluon.schema import InvalidAttributes, ModelError, ObjectType, Proton
+
+_PORT = ("tenant_id", "name", "admin_state_up", "status", "vnic_type", "profile", "device_id", "host_id")
+_BINDING = ("vif_type", "vif_details")
+_INTERFACE = ("tenant_id", "name", "port_id", "segmentation_type", "segmentation_id")
+_SAMPLE = "00000000-0000-4000-8000-000000000000"
+
+
+def check_models(protons: Iterable[Proton]) -> None:
+    """Checks that ports can be bound and default interfaces be made.
+
+    A base file of an operator's own may define BasePort and BaseInterface differently.
+
+    Raises:
+        ModelError: names the proton, the object and the attribute.
+    """
+    for proton in protons:
+        _require(proton, proton.port, (*_PORT, *_BINDING), "the server binds ports by it")
+        _require(proton, proton.interface, _INTERFACE, "a port's default interface has it")
+        _check_default_interface(proton)
+
+
+def _require(proton: Proton, object_type: ObjectType, names: Iterable[str], why: str) -> None:
+    for name in names:
+        if name not in object_type.attributes:
+            raise ModelError(
+                f"the attribute is missing; {why}",
+                file=f"proton {proton.name}",
+                object_name=object_type.name,
+                attribute=name,
+            )
+
+
+def _check_default_interface(proton: Proton) -> None:
+    key = proton.port.primary_key.name
+    try:
+        default_interface.attributes(proton, {key: _SAMPLE, "tenant_id": _SAMPLE, "name": "p"})
+    except InvalidAttributes as error:
+        raise ModelError(
+            f"a port's default interface can't be made: {error}; make these attributes optional or give them a default",
+            file=f"proton {proton.name}",
+            object_name=proton.interface.name,
+        ) from error

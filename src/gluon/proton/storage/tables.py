@@ -1,0 +1,150 @@
+"""The tables of all protons, made from their schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, column, column_type
+from gluon.proton.storage.errors import DatabaseUnusable
+from gluon.schema import Attribute, Base, ObjectType, Proton
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class ObjectTable(NamedTuple):
+    """Where the objects of one type are kept."""
+
+    proton: Proton
+    object_type: ObjectType
+    table: Table
+    key: Column[str]
+    """The column of the primary key."""
+    links: Mapping[str, Table]
+    """By list attribute: a row (owner, target) for each item."""
+
+
+class Tables:
+    """All tables of one server; immutable after construction.
+
+    Raises:
+        DatabaseUnusable: two names of a model become one name in SQL.
+    """
+
+    def __init__(self, protons: Mapping[str, Proton]) -> None:
+        self.metadata = MetaData(naming_convention=NAMING)
+        self.protons = protons
+        self.outbox = _outbox(self.metadata)
+        self._objects: dict[tuple[str, str], ObjectTable] = {}
+        for proton in protons.values():
+            for object_type in proton.objects.values():
+                self._objects[proton.name, object_type.name] = self._object_table(proton, object_type)
+
+    def __getitem__(self, name: tuple[str, str]) -> ObjectTable:
+        return self._objects[name]
+
+    def get(self, proton: str, object_name: str) -> ObjectTable | None:
+        """The table of one object type; None when no model has it."""
+        return self._objects.get((proton, object_name))
+
+    def _object_table(self, proton: Proton, object_type: ObjectType) -> ObjectTable:
+        name = table_name(proton, object_type)
+        self._refuse_taken(name, f"proton {proton.name}, object {object_type.name}")
+        columns = [*_attribute_columns(proton, object_type), *_meta_columns(object_type)]
+        _refuse_collisions(proton, object_type, columns)
+        table = Table(name, self.metadata, *columns)
+        key: Column[str] = table.c[object_type.primary_key.name]
+        links = {
+            attribute.name: self._link_table(proton, object_type, attribute)
+            for attribute in object_type.references
+            if attribute.is_list
+        }
+        return ObjectTable(proton, object_type, table, key, links)
+
+    def _link_table(self, proton: Proton, object_type: ObjectType, attribute: Attribute) -> Table:
+        owner = table_name(proton, object_type)
+        name = f"{owner}_{attribute.name.lower()}"
+        self._refuse_taken(name, f"proton {proton.name}, object {object_type.name}, attribute {attribute.name}")
+        target_type = proton.objects[attribute.reference]
+        target = table_name(proton, target_type)
+        return Table(
+            name,
+            self.metadata,
+            Column(
+                "owner",
+                column_type(object_type.primary_key),
+                ForeignKey(f"{owner}.{object_type.primary_key.name}", ondelete="CASCADE"),
+                primary_key=True,
+            ),
+            Column(
+                "target",
+                column_type(target_type.primary_key),
+                ForeignKey(f"{target}.{target_type.primary_key.name}", ondelete="RESTRICT"),
+                primary_key=True,
+                index=True,
+            ),
+        )
+
+    def _refuse_taken(self, name: str, what: str) -> None:
+        if name in self.metadata.tables:
+            raise DatabaseUnusable(f"{what}: its table {name} would be that of another object; rename one")
+
+
+def table_name(proton: Proton, object_type: ObjectType) -> str:
+    """`<proton>_<object>` in lower case, as SQL has it."""
+    return f"{proton.name}_{object_type.name}".lower().replace("-", "_")
+
+
+def _attribute_columns(proton: Proton, object_type: ObjectType) -> Iterable[Column[object]]:
+    for attribute in object_type.attributes.values():
+        made = column(attribute)
+        if attribute.reference and not attribute.is_list:
+            target = proton.objects[attribute.reference]
+            made.append_foreign_key(
+                ForeignKey(f"{table_name(proton, target)}.{target.primary_key.name}", ondelete="RESTRICT")
+            )
+        yield made
+
+
+def _meta_columns(object_type: ObjectType) -> Iterable[Column[object]]:
+    yield Column("created_at", String(TIME_LENGTH), nullable=False)
+    yield Column("updated_at", String(TIME_LENGTH), nullable=False)
+    yield Column("status_reason", Text)
+    if object_type.base is Base.PORT:
+        yield Column("bind_request", ID)
+        yield Column("bind_revision", ID)
+
+
+def _refuse_collisions(proton: Proton, object_type: ObjectType, columns: Iterable[Column[object]]) -> None:
+    seen: set[str] = set()
+    for made in columns:
+        name = made.name.lower()
+        if name in seen:
+            raise DatabaseUnusable(
+                f"proton {proton.name}, object {object_type.name}: attribute {made.name} has the name of another "
+                "column (SQL does not tell upper from lower case); rename it"
+            )
+        seen.add(name)
+
+
+def _outbox(metadata: MetaData) -> Table:
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", ID, primary_key=True, autoincrement=True),
+        Column("proton", String(DEFAULT_LENGTH), nullable=False),
+        Column("object", String(DEFAULT_LENGTH), nullable=False),
+        Column("key", Text, nullable=False),
+        Column("session", String(UUID_LENGTH)),
+        Column("rewrite", Integer, nullable=False),
+        Column("created_at", String(TIME_LENGTH), nullable=False),
+        Index("ix_outbox_session_id", "session", "id"),
+        Index("ix_outbox_object", "proton", "object", "key", "id"),
+        sqlite_autoincrement=True,  # An id must never come back: bind_request holds one.
+    )

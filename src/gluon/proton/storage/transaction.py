@@ -1,0 +1,27 @@
+"""What can be done within one transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from gluon.proton.storage.object_rows import ObjectRows
+from gluon.proton.storage.outbox import Outbox
+from gluon.proton.storage.tables import Tables
+
+
+class Transaction:
+    """One transaction; only of use inside the function that `Database` runs."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        self._connection = connection
+        self._tables = tables
+        self.outbox = Outbox(connection, tables.outbox)
+
+    def objects(self, proton: str, object_name: str) -> ObjectRows:
+        """The objects of one type, which a model has."""
+        return ObjectRows(self._connection, self._tables[proton, object_name])
+
+    def known_objects(self, proton: str, object_name: str) -> ObjectRows | None:
+        """As `objects`; None when no model has that type."""
+        found = self._tables.get(proton, object_name)
+        return None if found is None else ObjectRows(self._connection, found)

@@ -1,0 +1,240 @@
+"""From the database to etcd: outages, several servers, kills, resync.  At the end etcd equals the database."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+
+TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
+TARGETS = [f"64512:{number}" for number in range(8)]
+
+
+def churn(server, seed: int, seconds: float) -> dict[str, str | None]:
+    """Creates, updates and deletes VpnAfConfigs of few keys; the names of those whose last answer was 2xx."""
+    rng, mine = random.Random(seed), {}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        key, name = rng.choice(TARGETS), uuid.uuid4().hex
+        body = {"tenant_id": TENANT, "import_route_policy": name}
+        kind = rng.randrange(3)
+        try:
+            if kind == 0:
+                answer = server.client.post("/vpnafconfigs", json={**body, "vrf_rt_value": key})
+            elif kind == 1:
+                answer = server.client.put(f"/vpnafconfigs/{key}", json=body)
+            else:
+                answer = server.client.delete(f"/vpnafconfigs/{key}")
+        except httpx.TransportError:
+            mine[key] = "unknown"
+            continue
+        assert answer.status_code in (200, 201, 204, 404, 409, 503), answer.text
+        assert "locked" not in answer.text
+        if answer.status_code in (200, 201, 204):
+            mine[key] = name if kind < 2 else None
+    return mine
+
+
+def test_while_etcd_is_down_the_api_answers_and_changes_wait(own_etcd, make_server):
+    own_etcd.etcd.stop()
+    server = make_server(own_etcd)
+    server.start()
+    kept, gone = server.create_port(name="kept"), server.create_port()
+    assert server.client.delete(f"/ports/{gone['id']}").status_code == 204
+    failed = server.client.put(f"/ports/{kept['id']}", json={"host_id": "h", "device_id": "d"}).json()
+    assert failed["vif_type"] == "binding_failed"
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert not ready.json()["checks"]["etcd"]["ok"]
+    own_etcd.etcd.start()
+    server.assert_in_step(own_etcd)
+    assert own_etcd.get(f"/proton/net-l3vpn/Port/{gone['id']}") is None
+    log = server.log.read_text()
+    assert log.count("etcd is lost") == 1
+    assert log.count("etcd is back") == 1
+
+
+def test_etcd_killed_under_load_ends_in_step(own_etcd, make_server, in_background):
+    server = make_server(own_etcd)
+    server.start()
+    load = [in_background(churn, server, seed, 4) for seed in range(4)]
+    for _ in range(2):
+        time.sleep(0.8)
+        own_etcd.etcd.kill()
+        own_etcd.etcd.start()
+    for each in load:
+        each.result(30)
+    server.assert_in_step(own_etcd)
+
+
+def test_two_servers_on_one_database_end_in_step(etcd, make_server, in_background):
+    servers = [make_server(etcd), make_server(etcd)]
+    for server in servers:
+        server.start()
+    load = [in_background(churn, server, seed, 4) for seed, server in enumerate(servers * 3)]
+    for each in load:
+        each.result(30)
+    servers[0].assert_in_step(etcd)
+
+
+def test_a_killed_servers_changes_are_published_by_the_other(etcd, make_server, in_background):
+    doomed, other = make_server(etcd), make_server(etcd)
+    doomed.start()
+    other.start()
+    load = [in_background(churn, server, seed, 3) for seed, server in enumerate([doomed, doomed, other, other])]
+    time.sleep(1.5)
+    doomed.kill()
+    for each in load:
+        each.result(30)
+    other.assert_in_step(etcd)
+
+
+def test_a_frozen_servers_late_writes_are_fenced_off(etcd, make_server, in_background):
+    frozen, other = make_server(etcd), make_server(etcd)
+    frozen.start()
+    other.start()
+    load = [in_background(churn, server, seed, 2) for seed, server in enumerate([frozen, frozen])]
+    time.sleep(1)
+    frozen.signal(signal.SIGSTOP)
+    time.sleep(12)  # Its lease of 10 s is over, and the other has taken its changes over.
+    load += [in_background(churn, other, 7, 2)]
+    load[-1].result(30)
+    frozen.signal(signal.SIGCONT)
+    for each in load:
+        each.result(40)
+    other.assert_in_step(etcd)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kill_at_a_random_moment_loses_nothing_that_was_answered(etcd, make_server, in_background, seed):
+    rng = random.Random(seed)
+    server = make_server(etcd)
+    server.start()
+    created: list[str] = []
+
+    def create() -> None:
+        while True:
+            try:
+                created.append(server.create_port()["id"])
+            except httpx.TransportError:
+                return
+
+    load = [in_background(create) for _ in range(8)]
+    time.sleep(rng.uniform(0.2, 1.2))
+    server.kill()
+    for each in load:
+        each.result(10)
+    server.start()
+    stored = {port["id"] for port in server.client.get("/ports").json()["ports"]}
+    assert set(created) <= stored
+    server.assert_in_step(etcd)
+
+
+def test_fifty_parallel_writers_never_see_a_locked_database(server, etcd, in_background):
+    def create(number: int) -> list[int]:
+        with httpx.Client(base_url=server.client.base_url, trust_env=False, timeout=30) as client:
+            body = {"tenant_id": TENANT, "mac_address": "c8:2a:14:04:43:80", "name": f"n{number}"}
+            return [client.post("/ports", json=body).status_code for _ in range(6)]
+
+    load = [in_background(create, number) for number in range(50)]
+    assert {status for each in load for status in each.result(60)} == {201}
+    assert "locked" not in server.log.read_text()
+    server.assert_in_step(etcd)
+
+
+def manage(server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "gluon-manage"), *arguments, "--config-file", str(server.config)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_resync_after_etcd_lost_its_data(own_etcd, make_server):
+    server = make_server(own_etcd)
+    server.start()
+    ports = [server.create_port() for _ in range(5)]
+    server.assert_in_step(own_etcd)
+    own_etcd.etcd.stop()
+    own_etcd.etcd.wipe()
+    own_etcd.etcd.start()
+    server.create_port()
+    deadline = time.monotonic() + 30
+    while "gluon-manage resync" not in server.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    done = manage(server, "resync")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "objects in step with the database: 12" in done.stdout
+    server.assert_in_step(own_etcd)
+    # The new etcd's answers are followed as those of the old one were.
+    assert own_etcd.get(f"/proton/net-l3vpn/Port/{ports[0]['id']}") is not None
+
+
+def test_resync_deletes_what_the_database_lacks_and_leaves_the_rest_untouched(server, etcd):
+    kept = server.create_port()
+    server.assert_in_step(etcd)
+    before = etcd.get(f"/proton/net-l3vpn/Port/{kept['id']}")
+    stranger = str(uuid.uuid4())
+    etcd.put(f"/proton/net-l3vpn/Port/{stranger}", {"id": stranger})
+    etcd.put("/proton/net-l3vpn/VpnAfConfig/1:1", {"vrf_rt_value": "1:1"})
+    etcd.put("/proton/another/Port/x", {"id": "x"})
+    registration = {"tenant_id": TENANT, "service": "net-l3vpn", "url": "http://127.0.0.1:1"}
+    etcd.put(f"/gluon/port/{uuid.uuid4()}", registration)
+    etcd.put("/gluon/port/of-another", {**registration, "service": "another"})
+    done = manage(server, "resync")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "deleted, only etcd had them: 3" in done.stdout
+    assert etcd.get("/gluon/port/of-another") is not None
+    assert etcd.get("/proton/another/Port/x") is not None
+    etcd.delete("/gluon/port/of-another")
+    server.assert_in_step(etcd)
+    assert etcd.get(f"/proton/net-l3vpn/Port/{kept['id']}") == before
+
+
+def test_resync_without_etcd_is_one_sentence(own_etcd, make_server):
+    own_etcd.etcd.stop()
+    server = make_server(own_etcd)
+    done = manage(server, "resync")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "resync: " in done.stdout
+
+
+def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(tmp_path, etcd, make_server):
+    model = tmp_path / "models" / "wide"
+    model.mkdir(parents=True)
+    text = (
+        "file_version: '1.0'\n"
+        "imports: base.yaml\n"
+        "info: {name: wide, version: '1.0', description: d, author: {name: n, url: 'http://n', email: 'n@n.org'}}\n"
+        "objects:\n"
+        "  Port: {api: {name: port}, extends: BasePort, attributes: {}}\n"
+        "  Interface: {api: {name: interface, parent: Port, parent_key: port_id}, extends: BaseInterface,"
+        " attributes: {port_id: {type: Port}}}\n"
+        "  Service: {api: {name: service}, extends: BaseService,"
+        " attributes: {text: {type: string, length: 1900000, description: t}}}\n"
+    )
+    (model / "api.yaml").write_text(text)
+    server = make_server(etcd, service_list="wide", model_dirs=tmp_path / "models", max_body_size=4_000_000)
+    server.start()
+    with httpx.Client(base_url=f"{server.root}/proton/wide/v1.0", trust_env=False, timeout=30) as client:
+        body = {"tenant_id": TENANT, "text": "x" * 1_800_000}
+        large = client.post("/services", json=body).raise_for_status().json()
+        small = client.post("/services", json={"tenant_id": TENANT}).raise_for_status().json()
+        path = f"/services/{large['id']}"
+        deadline = time.monotonic() + 10
+        while not (client.get(path).json()["status_reason"] and etcd.get(f"/proton/wide/Service/{small['id']}")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "refuses" in client.get(path).json()["status_reason"]
+        assert client.put(path, json={"text": "short"}).status_code == 200
+        while client.get(path).json()["status_reason"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert etcd.get(f"/proton/wide/Service/{large['id']}")[0]["text"] == "short"

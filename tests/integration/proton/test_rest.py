@@ -1,0 +1,322 @@
+"""Every row of the REST API, and every way to be refused."""
+
+from __future__ import annotations
+
+import uuid
+
+import httpx
+import pytest
+
+TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
+MISSING = "00000000-0000-4000-8000-00000000dead"
+MAC = "c8:2a:14:04:43:80"
+
+
+@pytest.fixture(scope="module")
+def server(shared_etcd, tmp_path_factory, request):
+    from_conftest = request.getfixturevalue("server_class")
+    made = from_conftest(tmp_path_factory.mktemp("rest"), shared_etcd.endpoint, service_list="net-l3vpn,ietf-sfc,test")
+    made.start()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return server.client
+
+
+def error(answer: httpx.Response, status: int, code: str) -> dict:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()["error"]
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["message"]
+    return body
+
+
+def test_protons_versions_and_resources_are_listed(server):
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        protons = client.get("/proton/").json()["protons"]
+        assert sorted(p["proton_service"] for p in protons) == ["ietf-sfc", "net-l3vpn", "test"]
+        assert protons[0]["links"][0]["href"].startswith("/proton/")
+        versions = client.get("/proton/net-l3vpn/").json()
+        assert versions["default_version"]["id"] == "v1.0"
+        assert [version["id"] for version in versions["versions"]] == ["v1.0"]
+        resources = client.get("/proton/net-l3vpn/v1.0/").json()["resources"]
+        port = next(resource for resource in resources if resource["resource_name"] == "port")
+        assert port["plural_name"] == "ports"
+        assert port["primary_key"] == "id"
+
+
+def test_create_answers_the_whole_object_with_defaults_and_canonical_values(client):
+    answer = client.post(
+        "/ports", json={"tenant_id": TENANT.replace("-", "").upper(), "mac_address": "C8-2A-14-04-43-80", "name": "p1"}
+    )
+    assert answer.status_code == 201
+    port = answer.json()
+    assert str(uuid.UUID(port["id"])) == port["id"]
+    assert port["tenant_id"] == TENANT
+    assert port["mac_address"] == MAC
+    assert (port["status"], port["vif_type"], port["vif_details"]) == ("DOWN", "unbound", {})
+    assert (port["mtu"], port["vnic_type"], port["admin_state_up"]) == (1500, "normal", True)
+    assert port["created_at"] == port["updated_at"]
+    assert port["created_at"].endswith("Z")
+    assert answer.headers["location"] == f"/proton/net-l3vpn/v1.0/ports/{port['id']}"
+    assert client.get(answer.headers["location"].removeprefix("/proton/net-l3vpn/v1.0")).json() == port
+
+
+def test_update_changes_what_it_names_and_leaves_the_rest(server, client):
+    port = server.create_port(name="before", mtu=9000)
+    changed = client.put(f"/ports/{port['id']}", json={"name": "after"}).json()
+    assert changed["name"] == "after"
+    assert changed["mtu"] == 9000
+    assert changed["created_at"] == port["created_at"]
+    assert changed["updated_at"] > port["updated_at"]
+    assert client.put(f"/ports/{port['id']}", json={"name": None}).json()["name"] is None
+
+
+def test_update_that_changes_nothing_leaves_updated_at(server, client):
+    port = server.create_port(name="same")
+    assert client.put(f"/ports/{port['id']}", json={"name": "same", "id": port["id"]}).json() == port
+
+
+def test_json_values_that_python_finds_equal_are_still_changes(server, client):
+    port = server.create_port(profile={"trusted": 1})
+    assert client.put(f"/ports/{port['id']}", json={"profile": {"trusted": True}}).json()["profile"] == {"trusted": True}
+    assert server.port(port["id"])["profile"] == {"trusted": True}
+
+
+def test_delete_answers_204_and_the_object_is_gone(server, client):
+    port = server.create_port()
+    assert client.delete(f"/ports/{port['id']}").status_code == 204
+    error(client.get(f"/ports/{port['id']}"), 404, "not_found")
+    error(client.delete(f"/ports/{port['id']}"), 404, "not_found")
+    error(client.put(f"/ports/{port['id']}", json={"name": "x"}), 404, "not_found")
+
+
+def test_list_is_sorted_filtered_and_paged(server, client):
+    tenant = str(uuid.uuid4())
+    made = sorted(server.create_port(tenant_id=tenant, name=f"n{i % 2}", admin_state_up=i > 0)["id"] for i in range(5))
+
+    def keys(**query) -> list[str]:
+        return [port["id"] for port in client.get("/ports", params={"tenant_id": tenant, **query}).json()["ports"]]
+
+    assert keys() == made
+    assert keys(limit=2) == made[:2]
+    assert keys(limit=2, marker=made[1]) == made[2:4]
+    assert len(keys(name="n1")) == 2
+    assert len(keys(admin_state_up="false")) == 1
+    assert len(keys(mtu="1500", vif_type="unbound")) == 5
+    assert keys(name="absent") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "attribute"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "x"}, "limit"),
+        ({"limit": "9" * 30}, "limit"),
+        ({"marker": "x"}, "marker"),
+        ({"colour": "red"}, "colour"),
+        ({"mtu": "many"}, "mtu"),
+        ({"admin_state_up": "maybe"}, "admin_state_up"),
+        ({"tenant_id": "x"}, "tenant_id"),
+    ],
+)
+def test_a_bad_query_is_refused_and_named(client, query, attribute):
+    body = error(client.get("/ports", params=query), 400, "invalid_attributes")
+    assert [detail["attribute"] for detail in body["details"]] == [attribute]
+
+
+def test_all_bad_attributes_are_named_at_once(client):
+    values = {"mac_address": "x", "mtu": 12, "colour": "red", "status": "ACTIVE", "admin_state_up": "yes"}
+    body = error(client.post("/ports", json=values), 400, "invalid_attributes")
+    assert {detail["attribute"] for detail in body["details"]} == {*values, "tenant_id"}
+    assert "68..65535" in body["message"]
+
+
+def test_a_refused_update_changes_nothing(server, client):
+    port = server.create_port(name="kept")
+    error(client.put(f"/ports/{port['id']}", json={"name": "new", "mtu": 1}), 400, "invalid_attributes")
+    assert server.port(port["id"]) == port
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "JSON object"),
+        (b'"text"', "JSON object"),
+        (b'{"name": "a", "name": "b"}', "given twice"),
+        (b'{"name": NaN}', "not JSON"),
+        (b'{"name": "\xff"}', "not JSON"),
+        (b'{"name": "\\ud800"}', "not JSON"),
+        (b"[" * 100_000, "nested"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_a_bad_request(client, body, words):
+    assert words in error(client.post("/ports", content=body), 400, "bad_request")["message"]
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "1e999", "-9223372036854775809"])
+def test_numbers_out_of_range_are_the_clients_mistake(client, number):
+    answer = client.post("/ports", content=f'{{"tenant_id": "{TENANT}", "mac_address": "{MAC}", "mtu": {number}}}')
+    assert answer.status_code == 400, answer.text
+
+
+def test_a_body_that_is_too_long_is_refused(client):
+    error(client.post("/ports", content=b" " * (2**20 + 1)), 413, "too_large")
+
+    def chunks():
+        for _ in range(17):
+            yield b" " * 2**16
+
+    error(client.post("/ports", content=chunks()), 413, "too_large")
+
+
+def test_unknown_paths_and_methods_have_the_same_error_body(server, client):
+    error(client.get("/nothing"), 404, "not_found")
+    error(client.get("/ports/not-a-uuid"), 404, "not_found")
+    error(client.get("/ports/%ff"), 404, "not_found")
+    answer = client.patch("/ports", json={})
+    error(answer, 405, "method_not_allowed")
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
+    with httpx.Client(base_url=server.root, trust_env=False) as root:
+        error(root.get("/"), 404, "not_found")
+        error(root.get("/proton/unknown/"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/ports", "/ports/"])
+def test_a_slash_at_the_end_makes_no_difference(client, path):
+    assert client.get(path).status_code == 200
+    assert client.post(path, json={"tenant_id": TENANT, "mac_address": MAC}).status_code == 201
+
+
+def test_the_same_key_twice_is_a_duplicate(server, client):
+    port = server.create_port()
+    body = error(
+        client.post("/ports", json={"id": port["id"], "tenant_id": TENANT, "mac_address": MAC}), 409, "duplicate"
+    )
+    assert port["id"] in body["message"]
+
+
+def test_the_key_never_changes(server, client):
+    port = server.create_port()
+    error(client.put(f"/ports/{port['id']}", json={"id": MISSING}), 400, "invalid_attributes")
+
+
+def test_a_missing_reference_is_named(server, client):
+    port = server.create_port()
+    binding = {"tenant_id": TENANT, "interface_id": port["id"], "service_id": MISSING}
+    body = error(client.post("/vpnbindings", json=binding), 409, "reference_missing")
+    assert "service_id" in body["message"]
+    assert MISSING in body["message"]
+    assert body["details"][0]["attribute"] == "service_id"
+    vpn = {"tenant_id": TENANT, "ipv4_family": "64512:1,64512:2"}
+    client.post("/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:1"}).raise_for_status()
+    body = error(client.post("/vpns", json=vpn), 409, "reference_missing")
+    assert "64512:2" in body["message"]
+    assert client.get("/vpns").json()["vpns"] == []
+
+
+def test_an_object_that_others_name_cannot_be_deleted(server, client):
+    client.post("/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:9"}).raise_for_status()
+    vpn = client.post("/vpns", json={"tenant_id": TENANT, "ipv4_family": "64512:9"}).raise_for_status().json()
+    body = error(client.delete("/vpnafconfigs/64512:9"), 409, "in_use")
+    assert vpn["id"] in body["message"]
+    assert "ipv4_family" in body["message"]
+    client.put(f"/vpns/{vpn['id']}", json={"ipv4_family": None}).raise_for_status()
+    assert client.delete("/vpnafconfigs/64512:9").status_code == 204
+    assert client.delete(f"/vpns/{vpn['id']}").status_code == 204
+
+
+def test_the_default_interface_comes_and_goes_with_its_port(server, client):
+    port = server.create_port(name="web")
+    path = f"/interfaces/{port['id']}"
+    interface = client.get(path).json()
+    assert interface["name"] == "web_default"
+    assert (interface["port_id"], interface["tenant_id"]) == (port["id"], port["tenant_id"])
+    assert (interface["segmentation_type"], interface["segmentation_id"]) == ("none", 0)
+    assert port["id"] in error(client.delete(path), 409, "conflict")["message"]
+    other = server.create_port()
+    error(client.put(path, json={"port_id": other["id"]}), 409, "conflict")
+    assert client.delete(f"/ports/{port['id']}").status_code == 204
+    error(client.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, "default"), ("x" * 64, "x" * 56 + "_default")])
+def test_the_default_interfaces_name_fits(server, client, name, expected):
+    port = server.create_port(name=name)
+    assert client.get(f"/interfaces/{port['id']}").json()["name"] == expected
+
+
+def test_a_port_in_use_is_kept_whole(server, client):
+    port = server.create_port()
+    interface = client.post("/interfaces", json={"tenant_id": TENANT, "port_id": port["id"]}).raise_for_status().json()
+    assert interface["id"] in error(client.delete(f"/ports/{port['id']}"), 409, "in_use")["message"]
+    assert client.get(f"/interfaces/{port['id']}").status_code == 200
+    client.delete(f"/interfaces/{interface['id']}").raise_for_status()
+    vpn = client.post("/vpns", json={"tenant_id": TENANT}).raise_for_status().json()
+    binding = {"tenant_id": TENANT, "interface_id": port["id"], "service_id": vpn["id"]}
+    client.post("/vpnbindings", json=binding).raise_for_status()
+    body = error(client.delete(f"/ports/{port['id']}"), 409, "in_use")
+    assert "VpnBinding" in body["message"]
+    assert client.delete(f"/vpnbindings/{port['id']}").status_code == 204
+    assert client.delete(f"/ports/{port['id']}").status_code == 204
+    assert client.delete(f"/vpns/{vpn['id']}").status_code == 204
+
+
+def test_an_interface_with_the_uuid_of_a_port_to_come_is_a_duplicate(server, client):
+    port, taken = server.create_port(), str(uuid.uuid4())
+    client.post("/interfaces", json={"id": taken, "tenant_id": TENANT, "port_id": port["id"]}).raise_for_status()
+    body = error(client.post("/ports", json={"id": taken, "tenant_id": TENANT, "mac_address": MAC}), 409, "duplicate")
+    assert "Interface" in body["message"]
+    error(client.get(f"/ports/{taken}"), 404, "not_found")
+
+
+def test_children_below_their_parent(server, client):
+    port, other = server.create_port(), server.create_port()
+    path = f"/ports/{port['id']}/interfaces"
+    made = client.post(path, json={"tenant_id": TENANT}).raise_for_status().json()
+    assert made["port_id"] == port["id"]
+    given = client.post(path, json={"tenant_id": TENANT, "port_id": port["id"].upper()}).raise_for_status().json()
+    assert given["port_id"] == port["id"]
+    assert {i["id"] for i in client.get(path).json()["interfaces"]} == {port["id"], made["id"], given["id"]}
+    assert client.get(f"{path}/{made['id']}").json() == made
+    assert client.put(f"{path}/{made['id']}", json={"name": "n"}).json()["name"] == "n"
+    body = error(
+        client.post(path, json={"tenant_id": TENANT, "port_id": other["id"]}), 400, "invalid_attributes"
+    )
+    assert body["details"][0]["attribute"] == "port_id"
+    error(client.put(f"{path}/{made['id']}", json={"port_id": other["id"]}), 400, "invalid_attributes")
+    wrong = f"/ports/{other['id']}/interfaces"
+    for answer in (
+        client.get(f"{wrong}/{made['id']}"),
+        client.put(f"{wrong}/{made['id']}", json={}),
+        client.delete(f"{wrong}/{made['id']}"),
+        client.get(f"/ports/{MISSING}/interfaces"),
+        client.post(f"/ports/{MISSING}/interfaces", json={"tenant_id": TENANT}),
+    ):
+        error(answer, 404, "not_found")
+    assert client.delete(f"{path}/{made['id']}").status_code == 204
+
+
+def test_another_protons_objects_are_served_as_well(server):
+    with httpx.Client(base_url=f"{server.root}/proton/ietf-sfc/v1.0", trust_env=False) as client:
+        port = client.post("/ports", json={"tenant_id": TENANT, "mac_address": MAC}).raise_for_status().json()
+        assert client.get(f"/interfaces/{port['id']}").status_code == 200
+        assert client.delete(f"/ports/{port['id']}").status_code == 204
+
+
+def test_health_readiness_and_metrics(server):
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert set(ready.json()["checks"]) == {"database", "etcd"}
+        metrics = client.get("/metrics").text
+        assert "gluon_proton_requests_total" in metrics
+        assert "gluon_proton_outbox_pending" in metrics
+        assert "gluon_proton_bind_seconds" in metrics

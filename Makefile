@@ -1,0 +1,55 @@
+# Everything a person or CI does here.  `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gluon needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another with make PYTHON=python3.x")'
+	@echo "Setting up $(VENV): about a minute, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(READY) ## The main job on this machine, step by step, in under 20 s
+	@$(BIN)/python tools/demo.py
+
+.PHONY: dev
+dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
+	@$(BIN)/python tools/dev.py
+
+.PHONY: test
+test: $(READY) lint ## Every check and every test
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(READY) ## Style, types, import contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate.py --check
+
+.PHONY: bench
+bench: $(READY) ## Measures, each beside its floor
+	@$(BIN)/python tools/bench.py
+
+.PHONY: generate
+generate: $(READY) ## Writes the files that are made from code: sample configurations, reference pages
+	$(BIN)/python tools/generate.py
+
+.PHONY: constraints
+constraints: ## Writes constraints.txt anew, with the newest versions that pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header --upgrade -o constraints.txt
+
+.PHONY: clean
+clean: ## Removes what make made
+	rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

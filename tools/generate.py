@@ -1,0 +1,99 @@
+"""Writes the files that are made from code, or checks that they are up to date (`--check`)."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from oslo_config import cfg, generator
+
+from gluon.proton import options as proton_options
+from gluon.shim import backend
+from gluon.shim import options as shim_options
+from gluon.shim.plan import Callback
+
+MADE = "made by `make generate`"
+
+
+def sample(namespace: str) -> str:
+    """A sample configuration file with every option of a program."""
+    conf = cfg.ConfigOpts()
+    generator.register_cli_opts(conf)
+    conf(["--namespace", namespace, "--wrap-width", "98"], project="gluon", prog="generate")
+    written = io.StringIO()
+    generator.generate(conf, output_file=written)
+    return written.getvalue()
+
+
+def options_page() -> str:
+    """The reference of all options."""
+    lines = ["# Options", "", f"This page is {MADE}. The samples are `etc/proton.conf` and `etc/proton-shim.conf`.", ""]
+    for program, listed in (
+        ("proton-server", proton_options.list_opts()),
+        ("proton-shim-server", shim_options.list_opts()),
+    ):
+        lines += [f"## {program}", ""]
+        for section, found in listed:
+            lines += [f"### [{section}]", "", "| option | default | meaning |", "|---|---|---|"]
+            lines += [_option_row(option) for option in found]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _option_row(option: cfg.Opt) -> str:
+    default = option.default
+    shown = ",".join(map(str, default)) if isinstance(default, list) else default
+    if isinstance(default, dict):
+        shown = ",".join(f"{key}:{value}" for key, value in default.items())
+    shown = "" if shown in ("", None) else f"`{shown}`"
+    meaning = " ".join((option.help or "").split())
+    choices = getattr(option.type, "choices", None)
+    if choices:
+        meaning += f" One of {', '.join(choices)}."
+    return f"| `{option.dest}` | {shown} | {meaning} |"
+
+
+def callbacks_page() -> str:
+    """The reference of the backend port."""
+    lines = ["# Callbacks of a backend", "", f"This page is {MADE} from `gluon.shim.backend`.", ""]
+    lines += [inspect.cleandoc(backend.__doc__ or ""), ""]
+    for name in ("start", "stop", *Callback):
+        method = getattr(backend.Backend, name)
+        lines += [f"## `{name}{_signature(method)}`", "", inspect.cleandoc(method.__doc__ or ""), ""]
+    return "\n".join(lines)
+
+
+def _signature(method: Callable[..., object]) -> str:
+    return f"({', '.join(list(inspect.signature(method).parameters)[1:])})"
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "etc/proton.conf": lambda: sample("gluon.proton"),
+    "etc/proton-shim.conf": lambda: sample("gluon.shim"),
+    "docs/reference/options.md": options_page,
+    "docs/reference/callbacks.md": callbacks_page,
+}
+
+
+def main() -> int:
+    """Writes or checks all of them."""
+    stale = []
+    for name, make in FILES.items():
+        file, text = Path(name), make().rstrip() + "\n"
+        if file.exists() and file.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+    if stale and "--check" in sys.argv:
+        print(f"out of date: {', '.join(stale)}; run `make generate` and commit the result")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,7 +23,7 @@ from gluon.testing.etcd import find_etcd
 from gluon.testing.process import ProcessFailed, console_script
 from gluon.testing.stack import LocalStack
 
-QUIET = 0.25
+QUIET = 0.15
 """Seconds without news after which a step has settled."""
 
 PATIENCE = 5.0
@@ -79,10 +79,10 @@ class Demo:
 
     def _show_effects(self) -> None:
         for event in self._take_events():
-            console.print(Padding(_told_event(event, known=event.key in self._known), (0, 0, 0, 2)))
+            _print_line(_told_event(event, known=event.key in self._known))
             self._known.add(event.key)
         for line in self._take_callbacks():
-            console.print(Padding(Text.assemble(("backend ", "magenta"), line), (0, 0, 0, 2)))
+            _print_line(Text.assemble(("backend ", "magenta"), _shortened(line)))
         console.print()
 
     def _take_events(self) -> list[Event]:
@@ -104,17 +104,38 @@ class Demo:
 
 
 def _told_event(event: Event, *, known: bool) -> Text:
-    key = event.key.decode()
+    key = _shortened(event.key.decode())
     if event.value is None:
         return Text.assemble(("etcd    ", "cyan"), ("- ", "red"), (key, "red"))
     sign, style = ("~ ", "yellow") if known else ("+ ", "green")
     value = json.loads(event.value)
     kept = {name: v for name, v in value.items() if v not in (None, "", False) and name not in HIDDEN}
-    text = re.sub(r'"(\w+)": ', r"\1: ", json.dumps(kept)).strip("{}")
+    text = _shortened(", ".join(f"{name}: {json.dumps(v) if isinstance(v, dict) else v}" for name, v in kept.items()))
     return Text.assemble(("etcd    ", "cyan"), (sign, style), (key, style), ("  " + (text or "{}"), "dim"))
 
 
-HIDDEN = {"id", "tenant_id", "admin_state_up", "mtu", "vnic_type", "segmentation_type", "segmentation_id", "port_id"}
+def _shortened(text: str) -> str:
+    """The text with its uuids cut to what tells them apart."""
+    return re.sub(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22}", r"\1…", text)
+
+
+def _print_line(text: Text) -> None:
+    console.print(Padding(text, (0, 0, 0, 2)), no_wrap=True, overflow="ellipsis")
+
+
+HIDDEN = {
+    "id",
+    "tenant_id",
+    "admin_state_up",
+    "mtu",
+    "vnic_type",
+    "segmentation_type",
+    "segmentation_id",
+    "port_id",
+    "revision",
+    "url",
+    "vlan_transparency",
+}
 """Attributes that are not shown, to keep a change on one line."""
 
 
@@ -204,7 +225,9 @@ def main() -> int:
         except ProcessFailed as error:
             console.print(Text(f"The demo failed: {error}", "red"))
             return 1
-    console.print(f"All of it in {time.monotonic() - started:.0f} s; nothing is left running.  [bold]make dev[/] is yours to play with.")
+    console.print(
+        f"All of it in {time.monotonic() - started:.0f} s; nothing is left running.  [bold]make dev[/] is yours to play with."
+    )
     return 0
 
 

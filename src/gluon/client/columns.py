@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gluon.client.errors import UsageError
-from gluon.contract.rest import META_ATTRIBUTES, Resource
-from gluon.schema.types import Attribute, Value
+from gluon.contract.rest import Resource
+from gluon.schema.types import META_ATTRIBUTES, Attribute, Value
 
 SHORT = 5
 """Columns of a list unless more are asked for: about what a terminal has room for."""

@@ -11,7 +11,8 @@
            .../<parent plural>/<parent key>/<plural>[/<key>]     the same, below the parent
 
 Whatever fails answers with an `ErrorBody`.  Beside its attributes every object carries
-`META_ATTRIBUTES`, which only the server sets.
+`gluon.schema.META_ATTRIBUTES`, which only the server sets: created_at and updated_at (RFC 3339,
+UTC), and status_reason: why a controller has not applied the object, null while nothing is wrong.
 """
 
 from __future__ import annotations
@@ -23,11 +24,6 @@ from msgspec import Struct
 from gluon.schema.types import Attribute, ObjectType, Proton
 
 ROOT = "/proton/"
-
-META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
-"""created_at, updated_at: RFC 3339, UTC.  status_reason: why a controller has not applied the
-object (null while nothing is wrong)."""
-
 
 class Link(Struct, frozen=True):
     """Where something is served."""

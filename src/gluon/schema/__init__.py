@@ -4,10 +4,10 @@ Belongs here: what a model may say, the checks at load, the checks on a value.
 Does not belong here: reading files (`gluon.models`), HTTP, SQL, etcd.  Pure: no I/O.
 """
 
-from gluon.schema.declarations import META_ATTRIBUTES
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
 from gluon.schema.parse import parse_proton
 from gluon.schema.types import (
+    META_ATTRIBUTES,
     Api,
     Attribute,
     AttributeType,

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from gluon.schema.document import Section, load
 from gluon.schema.errors import ModelError
-from gluon.schema.types import Api, Info, Policies, Subnet
+from gluon.schema.types import META_ATTRIBUTES, Api, Info, Policies, Subnet
 from gluon.schema.values import show
 
 FILE_VERSION = "1.0"
@@ -22,9 +22,6 @@ FILE_VERSION = "1.0"
 
 MAX_LENGTH = 65_535
 """Largest `length` of a string attribute."""
-
-META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
-"""What the server adds to every object; no attribute may have such a name."""
 
 Properties: TypeAlias = Mapping[str, Any]
 """What a model says of one attribute, by property, each of the right type."""

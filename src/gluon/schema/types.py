@@ -17,6 +17,10 @@ Value: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 JSON value; every other attribute a scalar, or None where nothing is set."""
 
 
+META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
+"""What the server adds to every object; no attribute of a model may have such a name."""
+
+
 class AttributeType(enum.StrEnum):
     """The type of an attribute's value.
 

@@ -20,6 +20,7 @@ from gluon.proton.publish.refusals import Refusals
 from gluon.proton.publish.round import read_round
 from gluon.proton.publish.session import Session, living_sessions, open_session
 from gluon.proton.publish.settling import Settling
+from gluon.proton.publish.witness import find_loss
 from gluon.proton.publish.writer import FenceBroken, Refused, Written, batches, write
 from gluon.proton.storage import Database, DatabaseUnavailable
 from gluon.schema import Proton
@@ -105,6 +106,7 @@ class Publisher:
         try:
             await self._adopt(session)
             self._note_connected()
+            await self._look_for_loss()
             async with Settling(self._database, session.id) as settling:
                 await self._publish_until_lost(session, settling, Refusals(self._database))
         finally:
@@ -158,6 +160,15 @@ class Publisher:
         if dead or None in owners:
             await self._database.write(lambda tx: tx.outbox.adopt(dead, session.id, protons))
         await self._count_pending()
+
+    async def _look_for_loss(self) -> None:
+        lost = await find_loss(self._database, self._client, self._protons)
+        if lost is not None:
+            log.error(
+                "etcd lacks %s, which was published before: its data was lost or replaced; run `gluon-manage resync` "
+                "with this server's configuration file",
+                lost,
+            )
 
     async def _count_pending(self) -> None:
         protons = list(self._protons)

@@ -70,6 +70,11 @@ class ObjectRows:
         """The keys of all objects."""
         return list(self._connection.execute(select(self._key)).scalars())
 
+    def newest(self) -> str | None:
+        """The key of the object that was created last."""
+        statement = select(self._key).order_by(self._table.c.created_at.desc()).limit(1)
+        return self._connection.execute(statement).scalar()
+
     def keys_with_status_reason(self) -> list[str]:
         """The keys of the objects that have a status_reason."""
         statement = select(self._key).where(self._table.c.status_reason.is_not(None))

@@ -119,6 +119,12 @@ class Outbox:
         )
         return result.rowcount
 
+    def has(self, key: ObjectKey) -> bool:
+        """Whether a change of this object is pending, whoever is to publish it."""
+        c = self._table.c
+        statement = select(c.id).where(c.proton == key.proton, c.object == key.object, c.key == key.key).limit(1)
+        return self._connection.execute(statement).first() is not None
+
     def size(self, protons: Sequence[str]) -> int:
         """How many rows are pending for these protons, of all sessions."""
         statement = select(func.count()).select_from(self._table).where(self._table.c.proton.in_(protons))

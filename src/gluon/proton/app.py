@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = options.read("proton-server", argv)
     except cfg.Error as error:
-        print(f"proton-server: {error}", file=sys.stderr)
+        print(f"proton-server: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
         return 1
     logs.configure(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -93,9 +93,7 @@ async def serve(settings: Any, stop: asyncio.Event) -> None:
     log.info("proton-server stopped")
 
 
-async def _serve_until(
-    server: uvicorn.Server, listening: Any, stop: asyncio.Event, waiters: BindWaiters
-) -> None:
+async def _serve_until(server: uvicorn.Server, listening: Any, stop: asyncio.Event, waiters: BindWaiters) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

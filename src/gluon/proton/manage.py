@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         files = [text for file in arguments.config_file for text in ("--config-file", file)]
         settings = options.read("gluon-manage", files)
     except cfg.Error as error:
-        print(f"gluon-manage: {error}", file=sys.stderr)
+        print(f"gluon-manage: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
         return 1
     logs.configure(settings.log_level)
     return run(partial(_resync, settings))
@@ -77,7 +77,7 @@ async def _resync_with(settings: Any, database: Database, client: Client, proton
     except (EtcdError, DatabaseUnavailable) as error:
         raise StartFailed(f"resync: {error}") from error
     for message in found.malformed:
-        print(f"left alone, no key of ours: {message}")
+        print(f"left alone, no key of ours: {message}")  # noqa: T201 - what the command is for
     url = f"http://{settings.api.host}:{settings.api.port}"
     publishing = asyncio.create_task(Publisher(database, client, protons, url=url).run())
     try:
@@ -85,7 +85,7 @@ async def _resync_with(settings: Any, database: Database, client: Client, proton
     finally:
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
-    print(f"objects in step with the database: {found.objects}; deleted, only etcd had them: {found.vanished}")
+    print(f"objects in step with the database: {found.objects}; deleted, only etcd had them: {found.vanished}")  # noqa: T201 - what the command is for
 
 
 async def _until_published(database: Database, protons: Sequence[str], last: int) -> None:

@@ -82,7 +82,11 @@ def test_a_refused_bind_fails_at_once_and_can_be_tried_again(patient, etcd, bind
     first = etcd.wanted(port["id"], **HOST)
     etcd.answer(port["id"], first, host_id="compute-1", vif_type="binding_failed", reason="no such bridge")
     failed = answer.result(5).json()
-    assert (failed["vif_type"], failed["status"], failed["status_reason"]) == ("binding_failed", "ERROR", "no such bridge")
+    assert (failed["vif_type"], failed["status"], failed["status_reason"]) == (
+        "binding_failed",
+        "ERROR",
+        "no such bridge",
+    )
 
     answer = bind(port["id"], host_id="compute-1")
     key = f"/proton/net-l3vpn/Port/{port['id']}"
@@ -253,7 +257,9 @@ def test_binds_that_a_killed_server_left_open_get_their_timeout(etcd, make_serve
     first = make_server(etcd, bind_timeout=30)
     first.start()
     port = first.create_port()
-    in_background(lambda: first.client.put(f"/ports/{port['id']}", json=HOST)).add_done_callback(lambda f: f.exception())
+    in_background(lambda: first.client.put(f"/ports/{port['id']}", json=HOST)).add_done_callback(
+        lambda f: f.exception()
+    )
     etcd.wanted(port["id"], **HOST)
     first.signal(signal.SIGKILL)
     second = make_server(etcd, bind_timeout=0.5)
@@ -268,7 +274,9 @@ def test_an_answer_that_came_while_the_server_was_down_counts(etcd, make_server,
     first = make_server(etcd, bind_timeout=30)
     first.start()
     port = first.create_port()
-    in_background(lambda: first.client.put(f"/ports/{port['id']}", json=HOST)).add_done_callback(lambda f: f.exception())
+    in_background(lambda: first.client.put(f"/ports/{port['id']}", json=HOST)).add_done_callback(
+        lambda f: f.exception()
+    )
     revision = etcd.wanted(port["id"], **HOST)
     first.kill()
     etcd.answer(port["id"], revision, host_id="compute-1", vif_type="ovs")

@@ -83,7 +83,9 @@ def test_update_that_changes_nothing_leaves_updated_at(server, client):
 
 def test_json_values_that_python_finds_equal_are_still_changes(server, client):
     port = server.create_port(profile={"trusted": 1})
-    assert client.put(f"/ports/{port['id']}", json={"profile": {"trusted": True}}).json()["profile"] == {"trusted": True}
+    assert client.put(f"/ports/{port['id']}", json={"profile": {"trusted": True}}).json()["profile"] == {
+        "trusted": True
+    }
     assert server.port(port["id"])["profile"] == {"trusted": True}
 
 
@@ -286,9 +288,7 @@ def test_children_below_their_parent(server, client):
     assert {i["id"] for i in client.get(path).json()["interfaces"]} == {port["id"], made["id"], given["id"]}
     assert client.get(f"{path}/{made['id']}").json() == made
     assert client.put(f"{path}/{made['id']}", json={"name": "n"}).json()["name"] == "n"
-    body = error(
-        client.post(path, json={"tenant_id": TENANT, "port_id": other["id"]}), 400, "invalid_attributes"
-    )
+    body = error(client.post(path, json={"tenant_id": TENANT, "port_id": other["id"]}), 400, "invalid_attributes")
     assert body["details"][0]["attribute"] == "port_id"
     error(client.put(f"{path}/{made['id']}", json={"port_id": other["id"]}), 400, "invalid_attributes")
     wrong = f"/ports/{other['id']}/interfaces"

@@ -35,8 +35,8 @@ from gluon.shim.state import HeldAnswer, Object, State
 
 from .samples import OURS
 
-REFUSED = "refused"
-"""The name of a port that the backend refuses to bind."""
+REFUSED = "macvtap"
+"""The vnic_type of a port that the backend refuses to bind."""
 
 
 class SimulatedBackend:
@@ -59,7 +59,7 @@ class SimulatedBackend:
         """Does what the call asks for; False: refused."""
         obj = call.object
         if call.callback is Callback.BIND_PORT:
-            if obj["name"] == REFUSED:
+            if obj["vnic_type"] == REFUSED:
                 return False
             self.objects[obj.id] = self.bound[obj.id] = obj
         elif call.callback is Callback.UNBIND_PORT:
@@ -356,12 +356,12 @@ class World:
         bound = {key for key, obj in wanted.items() if self._shall_be_bound(key, obj)}
         present = {key: obj for key, obj in wanted.items() if self._shall_be_there(obj, wanted, bound)}
         refused = {k for k, o in wanted.items() if self._is_refused(k, o)}
-        assert set(self.backend.objects) == set(present), f"backend has {self.backend.objects}, wanted are {present}"
-        assert set(self.backend.bound) == bound, f"bound are {self.backend.bound}, wanted are {bound}"
+        assert set(self.backend.objects) == set(present), f"has {list(self.backend.objects)}, wanted {list(present)}"
+        assert set(self.backend.bound) == bound, f"bound {list(self.backend.bound)}, wanted {bound}"
         for key, obj in present.items():
-            if obj.base is not Base.PORT or key in bound or not (obj["host_id"] and obj["device_id"]):
+            if obj.base is not Base.PORT or not (key in refused or self._is_in_use(key)):
                 assert self.backend.objects[key].attributes == obj.attributes
-        assert {k for k, r in self.records().items() if not r.claimed} - refused == set(present)
+        assert {k for k, r in self.records().items() if not r.claimed} - refused == set(present) - refused
         for key, obj in wanted.items():
             self._check_answer(key, obj, bound, refused)
 
@@ -380,20 +380,25 @@ class World:
     def _wants_bind(self, key: ObjectKey, obj: Object) -> bool:
         if obj.base is not Base.PORT or not (obj["host_id"] and obj["device_id"]):
             return False
+        return OURS.owns(str(obj["host_id"])) and not self._is_in_use(key)
+
+    def _is_in_use(self, key: ObjectKey) -> bool:
         answer = self.answer_of(key)
-        return OURS.owns(str(obj["host_id"])) and not (answer and answer.controller == "other" and answer.host_id)
+        return answer is not None and answer.controller == "other" and bool(answer.host_id)
 
     def _is_refused(self, key: ObjectKey, obj: Object) -> bool:
-        return self._wants_bind(key, obj) and obj["name"] == REFUSED
+        return self._wants_bind(key, obj) and obj["vnic_type"] == REFUSED
 
     def _shall_be_bound(self, key: ObjectKey, obj: Object) -> bool:
         return self._wants_bind(key, obj) and not self._is_refused(key, obj)
 
     def _shall_be_there(self, obj: Object, wanted: dict[ObjectKey, Object], bound: set[ObjectKey]) -> bool:
         if obj.base is Base.PORT:
-            if obj["host_id"] and obj["device_id"] and OURS.owns(str(obj["host_id"])):
-                return obj.id in bound or self._was_there(obj.id)
-            return not obj["host_id"] or OURS.owns(str(obj["host_id"]))
+            if obj["host_id"] and not OURS.owns(str(obj["host_id"])):
+                return False
+            if self._is_in_use(obj.id) or self._is_refused(obj.id, obj):
+                return obj.id in self.backend.objects  # It stays what it was: told to the backend or not.
+            return True
         model = self.state.desired
         for key in self.backend._names(obj):
             target = wanted.get(key)
@@ -403,7 +408,3 @@ class World:
             owner = model.port_of(obj)
             return owner is not None and owner.id in bound
         return True
-
-    def _was_there(self, key: ObjectKey) -> bool:
-        """A port in use by another, or refused, stays what it was: told to the backend or not."""
-        return key in self.backend.objects

@@ -26,8 +26,8 @@ def port(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "host_id": draw(HOSTS),
         "device_id": draw(st.sampled_from(["vm", "vm", None])),
-        "name": draw(st.sampled_from(["a", "b", REFUSED])),
-        "vnic_type": draw(st.sampled_from(["normal", "normal", "direct"])),
+        "name": draw(st.sampled_from("ab")),
+        "vnic_type": draw(st.sampled_from(["normal", "normal", "direct", REFUSED])),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -83,11 +84,12 @@ def _route(path: str, methods: Mapping[str, Handler]) -> Route:
 
 
 async def _routing_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     headers = dict(error.headers or {})
-    if error.status_code == 404:
+    if error.status_code == HTTPStatus.NOT_FOUND:
         return routing_response(404, f"nothing is served at {request.url.path}; see {rest.ROOT}", headers)
-    if error.status_code == 405:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = headers.get("Allow", "")
         return routing_response(405, f"{request.method} is not possible here; use {allowed}", headers)
     return routing_response(error.status_code, str(error.detail), headers)

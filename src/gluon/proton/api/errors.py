@@ -8,6 +8,7 @@ ApiError
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from uuid import uuid4
 
 import msgspec
@@ -60,14 +61,14 @@ def error_response(error: Exception) -> Response:
     if known is None:
         return _unexpected(error)
     status, code = known
-    if status >= 500:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s", error)
     return _response(Error(status=status, code=code, message=str(error), details=_details(error)))
 
 
 def routing_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that no route takes."""
-    code = HTTP_CODES.get(status, "bad_request" if status < 500 else "internal")
+    code = HTTP_CODES.get(status, "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal")
     return _response(Error(status=status, code=code, message=message), headers)
 
 

@@ -59,7 +59,9 @@ def key_schema(object_type: ObjectType) -> Schema:
 def _body(object_type: ObjectType, required: list[str]) -> Schema:
     schema: Schema = {
         "type": "object",
-        "properties": {a.name: _described(a, _value(a, answer=False), nullable=not _never_null(a)) for a in _writable(object_type)},
+        "properties": {
+            a.name: _described(a, _value(a, answer=False), nullable=not _never_null(a)) for a in _writable(object_type)
+        },
         "additionalProperties": False,
     }
     return {**schema, "required": required} if required else schema

@@ -83,7 +83,12 @@ def _listing(summary: str, member: str) -> Json:
     schema = {
         "type": "object",
         "required": [member],
-        "properties": {member: {"type": "array", "items": {"type": "object", "properties": {"links": {"type": "array", "items": _LINK}}}}},
+        "properties": {
+            member: {
+                "type": "array",
+                "items": {"type": "object", "properties": {"links": {"type": "array", "items": _LINK}}},
+            }
+        },
     }
     return {"get": {"summary": summary, "tags": ["schema"], "responses": {"200": _content("The list.", schema)}}}
 
@@ -100,7 +105,9 @@ def _collection(proton: Proton, object_type: ObjectType, below: ObjectType | Non
         "get": {
             **_head("list", proton, object_type, below),
             "parameters": _filters(object_type),
-            "responses": _responses("200", _content("The objects, in the order of their keys.", answer), 400, 404 if below else None),
+            "responses": _responses(
+                "200", _content("The objects, in the order of their keys.", answer), 400, 404 if below else None
+            ),
         },
         "post": {
             **_head("create", proton, object_type, below),
@@ -135,7 +142,8 @@ def _head(operation: str, proton: Proton, object_type: ObjectType, below: Object
     what = f"{object_type.name} objects" if operation == "list" else f"{object_type.name}"
     return {
         "summary": f"{operation.capitalize()} {what}{where}.",
-        "operationId": f"{proton.name}_{object_type.api.name}_{operation}" + (f"_below_{below.api.name}" if below else ""),
+        "operationId": f"{proton.name}_{object_type.api.name}_{operation}"
+        + (f"_below_{below.api.name}" if below else ""),
         "tags": [proton.name],
     }
 
@@ -150,7 +158,9 @@ def _filters(object_type: ObjectType) -> list[Json]:
         for a in object_type.attributes.values()
         if a.name not in ("limit", "marker")
     ]
-    return [{"name": n, "in": "query", "schema": schema, "description": text} for n, schema, text in paging + attributes]
+    return [
+        {"name": n, "in": "query", "schema": schema, "description": text} for n, schema, text in paging + attributes
+    ]
 
 
 def _parent_parameters(below: ObjectType | None) -> list[Json]:

@@ -43,9 +43,7 @@ class _Level(NamedTuple):
 class Answers:
     """One for each server; `run` ends when it is cancelled."""
 
-    def __init__(
-        self, database: Database, client: Client, protons: Mapping[str, Proton], waiters: BindWaiters
-    ) -> None:
+    def __init__(self, database: Database, client: Client, protons: Mapping[str, Proton], waiters: BindWaiters) -> None:
         self._database = database
         self._client = client
         self._protons = protons
@@ -189,9 +187,7 @@ class Answers:
             self._waiters.see(key, port)
 
 
-def apply(
-    tx: Transaction, protons: Mapping[str, Proton], levels: Sequence[_Level]
-) -> dict[ObjectKey, Stored | None]:
+def apply(tx: Transaction, protons: Mapping[str, Proton], levels: Sequence[_Level]) -> dict[ObjectKey, Stored | None]:
     """Changes the rows as their answers say; returns the ports as they are now, None for none."""
     by_type: dict[tuple[str, str], list[_Level]] = {}
     for level in levels:

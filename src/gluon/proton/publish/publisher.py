@@ -52,7 +52,7 @@ class Publisher:
         protons: Mapping[str, Proton],
         *,
         url: str,
-        published_bind: PublishedBind = lambda key, request, revision: None,
+        published_bind: PublishedBind | None = None,
     ) -> None:
         """Puts the publisher together.
 
@@ -144,7 +144,7 @@ class Publisher:
 
     def _tell(self, written: Written) -> None:
         item = written.item
-        if item.bind_request is not None:
+        if item.bind_request is not None and self._published_bind is not None:
             self._published_bind(item.key, item.bind_request, written.revision)
 
     async def _adopt(self, session: Session) -> None:

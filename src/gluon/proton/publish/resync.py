@@ -95,5 +95,5 @@ def _all_keys(tx: Transaction, protons: Mapping[str, Proton]) -> list[ObjectKey]
         ObjectKey(proton.name, name, key)
         for proton in protons.values()
         for name in proton.objects
-        for key in tx.objects(proton.name, name).keys()
+        for key in tx.objects(proton.name, name).all_keys()
     ]

@@ -31,11 +31,9 @@ async def find_loss(database: Database, client: Client, protons: Mapping[str, Pr
 
 
 def _witnesses(tx: Transaction, protons: Mapping[str, Proton]) -> list[ObjectKey]:
-    found = []
-    for proton in protons.values():
-        for name in proton.objects:
-            newest = tx.objects(proton.name, name).newest()
-            key = None if newest is None else ObjectKey(proton.name, name, newest)
-            if key is not None and not tx.outbox.has(key):
-                found.append(key)
-    return found
+    newest = [
+        (proton.name, name, tx.newest_published(proton.name, name))
+        for proton in protons.values()
+        for name in proton.objects
+    ]
+    return [ObjectKey(proton, name, key) for proton, name, key in newest if key is not None]

@@ -53,9 +53,7 @@ def is_waiting(port: Stored) -> bool:
     return port.bind_request is not None and port.attributes["vif_type"] == UNBOUND
 
 
-def change(
-    before: Mapping[str, Value] | None, after: Mapping[str, Value], named: Collection[str] = ()
-) -> BindChange:
+def change(before: Mapping[str, Value] | None, after: Mapping[str, Value], named: Collection[str] = ()) -> BindChange:
     """What a create or an update does to the binding.
 
     Args:

@@ -189,7 +189,10 @@ def _bind_columns(bind_change: binding.BindChange, request: int) -> dict[str, An
 
 
 def _refuse_move(target: Target, before: Stored, after: Mapping[str, Value]) -> None:
-    if default_interface.is_default(target.proton, before.attributes) and after["port_id"] != before.attributes["port_id"]:
+    if (
+        default_interface.is_default(target.proton, before.attributes)
+        and after["port_id"] != before.attributes["port_id"]
+    ):
         raise Conflict(
             f"{target.object_type.name} {after[target.primary_key]} is the default interface of "
             f"{target.proton.port.name} {before.attributes['port_id']} and stays with it; create another interface"
@@ -226,7 +229,5 @@ def _required(stored: Stored | None, target: Target, key: str) -> Stored:
     if stored is None:
         raise NotFound(target.object_type.name, key)
     if target.parent and stored.attributes[target.object_type.api.parent_key] != target.parent.key:
-        raise NotFound(
-            target.object_type.name, key, below=f"{target.parent.object_type.name} {target.parent.key}"
-        )
+        raise NotFound(target.object_type.name, key, below=f"{target.parent.object_type.name} {target.parent.key}")
     return stored

@@ -152,13 +152,19 @@ class Objects:
         still_open = await self._database.read(read)
         if not still_open:
             return
-        log.info("binds that were open when the server started: %d; they have %g s", len(still_open), self._bind_timeout)
+        log.info(
+            "binds that were open when the server started: %d; they have %g s", len(still_open), self._bind_timeout
+        )
         await asyncio.sleep(self._bind_timeout)
         for target, key, request in still_open:
             await self._give_up(target, key, request, self._not_answered())
 
     async def _change(
-        self, target: Target, key: str, work: Callable[[Transaction], Changed], why: Callable[[Transaction], StorageError]
+        self,
+        target: Target,
+        key: str,
+        work: Callable[[Transaction], Changed],
+        why: Callable[[Transaction], StorageError],
     ) -> Stored:
         name = target.key(key)
         with self._waiters.waiter(name) as waiter:

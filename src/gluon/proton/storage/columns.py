@@ -44,7 +44,7 @@ class JsonText(TypeDecorator[Value]):
         return str
 
 
-def column_type(attribute: Attribute) -> TypeEngine[Any]:
+def column_type(attribute: Attribute) -> TypeEngine[Any]:  # noqa: PLR0911 - one line a type
     """The SQL type that holds every value the attribute allows."""
     match attribute.type:
         case AttributeType.INTEGER:

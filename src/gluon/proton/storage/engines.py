@@ -17,6 +17,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from gluon.proton.storage.group_commit import GroupCommitWriter
+
 T = TypeVar("T")
 
 BUSY_TIMEOUT = 10.0
@@ -51,32 +53,33 @@ class SqliteEngines:
     def __init__(self, url: URL) -> None:
         self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE")
         self._reader = _sqlite_engine(url, connections=_READERS, begin="BEGIN")
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._writing = GroupCommitWriter(self._writer)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `Engines`."""
-        return await self._run(self._writing, self._writer, work)
+        return await _answer(asyncio.wrap_future(self._writing.submit(work)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Engines`."""
-        return await self._run(self._reading, self._reader, work)
+
+        def transaction() -> T:
+            with self._reader.begin() as connection:
+                return work(connection)
+
+        return await _answer(asyncio.get_running_loop().run_in_executor(self._reading, transaction))
 
     async def close(self) -> None:
         """See `Engines`."""
-        self._writing.shutdown(cancel_futures=True)
+        self._writing.close()
         self._reading.shutdown(cancel_futures=True)
         self._writer.dispose()
         self._reader.dispose()
 
-    async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
-        def transaction() -> T:
-            with engine.begin() as connection:
-                return work(connection)
 
-        future = asyncio.get_running_loop().run_in_executor(threads, transaction)
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            return await future
+async def _answer(future: asyncio.Future[T]) -> T:
+    async with asyncio.timeout(ANSWER_TIMEOUT):
+        return await future
 
 
 class AsyncEngines:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, insert, select
 
+from gluon.proton.storage.statements import GUARD, VALUE
 from gluon.proton.storage.stored import Stored
 from gluon.proton.storage.tables import ObjectTable
 from gluon.schema import ObjectType, Proton, Value
@@ -23,6 +24,7 @@ class ObjectRows:
         self._table = where.table
         self._key = where.key
         self._links = where.links
+        self._statements = where.statements
         self.proton: Proton = where.proton
         self.object_type: ObjectType = where.object_type
 
@@ -33,8 +35,8 @@ class ObjectRows:
             key: its primary key, canonical.
             lock: keep it as it is until the end of the transaction (SQLite's writer already does).
         """
-        statement = select(self._table).where(self._key == key)
-        row = self._connection.execute(statement.with_for_update() if lock else statement).first()
+        statement = self._statements.get_locked if lock else self._statements.get
+        row = self._connection.execute(statement, {"key": key}).first()
         return None if row is None else self._stored(row)
 
     def get_many(self, keys: Sequence[str], *, lock: bool = False) -> dict[str, Stored]:
@@ -42,17 +44,19 @@ class ObjectRows:
         found: dict[str, Stored] = {}
         name = self.object_type.primary_key.name
         for start in range(0, len(keys), _IN_LIMIT):
-            statement = select(self._table).where(self._key.in_(keys[start : start + _IN_LIMIT]))
-            for row in self._connection.execute(statement.with_for_update() if lock else statement):
+            statement = self._statements.get_many_locked if lock else self._statements.get_many
+            for row in self._connection.execute(statement, {"keys": keys[start : start + _IN_LIMIT]}):
                 stored = self._stored(row)
                 found[str(stored.attributes[name])] = stored
         return found
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
-        return self._connection.execute(select(self._key).where(self._key == key)).first() is not None
+        return self._connection.execute(self._statements.exists, {"key": key}).first() is not None
 
-    def find(self, filters: Mapping[str, Value], *, limit: int | None = None, marker: str | None = None) -> list[Stored]:
+    def find(
+        self, filters: Mapping[str, Value], *, limit: int | None = None, marker: str | None = None
+    ) -> list[Stored]:
         """Reads objects in the order of their keys.
 
         Args:
@@ -63,17 +67,12 @@ class ObjectRows:
         conditions = [self._table.c[name] == value for name, value in filters.items()]
         if marker is not None:
             conditions.append(self._key > marker)
-        statement = select(self._table).where(and_(True, *conditions)).order_by(self._key).limit(limit)
+        statement = select(self._table).where(*conditions).order_by(self._key).limit(limit)
         return [self._stored(row) for row in self._connection.execute(statement)]
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """The keys of all objects."""
         return list(self._connection.execute(select(self._key)).scalars())
-
-    def newest(self) -> str | None:
-        """The key of the object that was created last."""
-        statement = select(self._key).order_by(self._table.c.created_at.desc()).limit(1)
-        return self._connection.execute(statement).scalar()
 
     def keys_with_status_reason(self) -> list[str]:
         """The keys of the objects that have a status_reason."""
@@ -98,7 +97,7 @@ class ObjectRows:
             "updated_at": stored.updated_at,
             "status_reason": stored.status_reason,
         }
-        self._connection.execute(insert(self._table), values)
+        self._connection.execute(self._statements.insert, values)
         key = stored.attributes[self.object_type.primary_key.name]
         for name, link in self._links.items():
             self._add_links(link, key, items(stored.attributes[name]))
@@ -114,9 +113,11 @@ class ObjectRows:
         Returns:
             False when there is no such object, or a guard doesn't hold.
         """
-        conditions: list[ColumnElement[bool]] = [self._table.c[name] == value for name, value in guards.items()]
-        statement = update(self._table).where(self._key == key, *conditions).values(dict(values))
-        if self._connection.execute(statement).rowcount == 0:
+        guarded = tuple((name, value is None) for name, value in guards.items())
+        parameters = {VALUE + name: value for name, value in values.items()}
+        parameters |= {GUARD + name: value for name, value in guards.items() if value is not None}
+        statement = self._statements.update(tuple(values), guarded)
+        if self._connection.execute(statement, {"key": key, **parameters}).rowcount == 0:
             return False
         for name, link in self._links.items():
             if name in values:
@@ -126,7 +127,7 @@ class ObjectRows:
 
     def delete(self, key: str) -> bool:
         """Removes an object; IntegrityError when another one refers to it."""
-        return self._connection.execute(delete(self._table).where(self._key == key)).rowcount > 0
+        return self._connection.execute(self._statements.delete, {"key": key}).rowcount > 0
 
     def referrer(self, attribute: str, target: str, *, other_than: str | None = None) -> str | None:
         """The key of an object that names `target` in that attribute; None when none does."""

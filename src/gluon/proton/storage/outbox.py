@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Integer, Table, bindparam, delete, func, insert, or_, select, update
 
 from gluon.contract.keys import ObjectKey
 
@@ -32,12 +32,38 @@ class Pending(Struct, frozen=True):
     rewrite: bool
 
 
+class OutboxStatements:
+    """The statements of every change and every round, built once."""
+
+    def __init__(self, table: Table) -> None:
+        own, other = table, table.alias("other")
+        elder = select(other.c.id).where(
+            other.c.proton == own.c.proton,
+            other.c.object == own.c.object,
+            other.c.key == own.c.key,
+            other.c.id < own.c.id,
+            or_(other.c.session.is_(None), other.c.session != bindparam("session")),
+        )
+        self.append = insert(table).returning(table.c.id)
+        self.append_many = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+        self.pending = (
+            select(own.c.id, own.c.proton, own.c.object, own.c.key, own.c.rewrite, elder.exists())
+            .where(own.c.session == bindparam("session"))
+            .order_by(own.c.id)
+            .limit(bindparam("limit", type_=Integer))
+        )
+        self.remove = delete(table).where(
+            table.c.session == bindparam("session"), table.c.id.in_(bindparam("ids", expanding=True))
+        )
+
+
 class Outbox:
     """The outbox as one transaction sees it."""
 
-    def __init__(self, connection: Connection, table: Table) -> None:
+    def __init__(self, connection: Connection, table: Table, statements: OutboxStatements) -> None:
         self._connection = connection
         self._table = table
+        self._statements = statements
 
     def append(self, rows: Sequence[OutboxRow], session: str | None, now: str) -> list[int]:
         """Records changes; after the change itself, so that ids of one object are in the order of its changes.
@@ -58,8 +84,9 @@ class Outbox:
         ]
         if not values:
             return []
-        statement = insert(self._table).returning(self._table.c.id, sort_by_parameter_order=True)
-        return list(self._connection.execute(statement, values).scalars())
+        if len(values) == 1:  # Most often; SQLAlchemy's way for many rows costs more.
+            return [self._connection.execute(self._statements.append, values[0]).scalar_one()]
+        return list(self._connection.execute(self._statements.append_many, values).scalars())
 
     def pending(self, session: str, limit: int) -> tuple[list[Pending], bool]:
         """What this session may publish now, oldest first; and whether there are objects that wait.
@@ -71,24 +98,12 @@ class Outbox:
             session: whose rows.
             limit: most rows that are looked at.
         """
-        own, other = self._table, self._table.alias("other")
-        elder = select(other.c.id).where(
-            other.c.proton == own.c.proton,
-            other.c.object == own.c.object,
-            other.c.key == own.c.key,
-            other.c.id < own.c.id,
-            or_(other.c.session.is_(None), other.c.session != session),
-        )
-        statement = (
-            select(own.c.id, own.c.proton, own.c.object, own.c.key, own.c.rewrite, elder.exists())
-            .where(own.c.session == session)
-            .order_by(own.c.id)
-            .limit(limit)
-        )
         found: dict[ObjectKey, list[int]] = {}
         rewrites: set[ObjectKey] = set()
         waits: set[ObjectKey] = set()
-        for row_id, proton, name, key, rewrite, behind in self._connection.execute(statement):
+        for row_id, proton, name, key, rewrite, behind in self._connection.execute(
+            self._statements.pending, {"session": session, "limit": limit}
+        ):
             object_key = ObjectKey(proton, name, key)
             if behind and object_key not in found:
                 waits.add(object_key)
@@ -101,8 +116,7 @@ class Outbox:
 
     def remove(self, ids: Sequence[int], session: str) -> None:
         """Removes what this session has published; rows that another has adopted stay."""
-        table = self._table
-        self._connection.execute(delete(table).where(table.c.session == session, table.c.id.in_(ids)))
+        self._connection.execute(self._statements.remove, {"session": session, "ids": list(ids)})
 
     def sessions(self, protons: Sequence[str]) -> set[str | None]:
         """The owners of all rows of these protons; None among them when there are rows without one."""
@@ -118,12 +132,6 @@ class Outbox:
             .values(session=session)
         )
         return result.rowcount
-
-    def has(self, key: ObjectKey) -> bool:
-        """Whether a change of this object is pending, whoever is to publish it."""
-        c = self._table.c
-        statement = select(c.id).where(c.proton == key.proton, c.object == key.object, c.key == key.key).limit(1)
-        return self._connection.execute(statement).first() is not None
 
     def size(self, protons: Sequence[str]) -> int:
         """How many rows are pending for these protons, of all sessions."""

@@ -9,6 +9,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Tab
 
 from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, column, column_type
 from gluon.proton.storage.errors import DatabaseUnusable
+from gluon.proton.storage.outbox import OutboxStatements
+from gluon.proton.storage.statements import ObjectStatements
 from gluon.schema import Attribute, Base, ObjectType, Proton
 
 NAMING = {
@@ -28,6 +30,7 @@ class ObjectTable(NamedTuple):
     """The column of the primary key."""
     links: Mapping[str, Table]
     """By list attribute: a row (owner, target) for each item."""
+    statements: ObjectStatements
 
 
 class Tables:
@@ -41,6 +44,7 @@ class Tables:
         self.metadata = MetaData(naming_convention=NAMING)
         self.protons = protons
         self.outbox = _outbox(self.metadata)
+        self.outbox_statements = OutboxStatements(self.outbox)
         self._objects: dict[tuple[str, str], ObjectTable] = {}
         for proton in protons.values():
             for object_type in proton.objects.values():
@@ -65,7 +69,7 @@ class Tables:
             for attribute in object_type.references
             if attribute.is_list
         }
-        return ObjectTable(proton, object_type, table, key, links)
+        return ObjectTable(proton, object_type, table, key, links, ObjectStatements(table, key))
 
     def _link_table(self, proton: Proton, object_type: ObjectType, attribute: Attribute) -> Table:
         owner = table_name(proton, object_type)

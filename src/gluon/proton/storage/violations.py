@@ -29,9 +29,7 @@ def explain_update(tx: Transaction, rows: ObjectRows, attributes: dict[str, Valu
     return ChangedMeanwhile(f"the change of this {rows.object_type.name}")
 
 
-def explain_delete(
-    tx: Transaction, rows: ObjectRows, key: str, *, other_than: str | None = None
-) -> StorageError:
+def explain_delete(tx: Transaction, rows: ObjectRows, key: str, *, other_than: str | None = None) -> StorageError:
     """Why a delete was refused.
 
     Args:
@@ -44,9 +42,7 @@ def explain_delete(
     for other in rows.proton.objects.values():
         for attribute in other.references:
             if attribute.reference == target.name:
-                referrer = tx.objects(rows.proton.name, other.name).referrer(
-                    attribute.name, key, other_than=other_than
-                )
+                referrer = tx.objects(rows.proton.name, other.name).referrer(attribute.name, key, other_than=other_than)
                 if referrer is not None:
                     return InUse(f"{target.name} {key}", other.name, referrer, attribute.name)
     return ChangedMeanwhile(f"the deletion of {target.name} {key}")

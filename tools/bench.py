@@ -34,12 +34,14 @@ class Amounts:
     """Ports that are created and bound, by the number of clients."""
     burst: int
     """Ports of one burst of events."""
+    first: int
+    """Objects at a shim's first start, which applies all of them."""
     objects: int
-    """Objects at a shim's start."""
+    """Objects at a shim's start that finds them applied."""
 
 
-FULL = Amounts(ports={1: 200, 8: 500, 50: 1000}, burst=5_000, objects=100_000)
-QUICK = Amounts(ports={1: 10, 8: 16, 50: 50}, burst=200, objects=400)
+FULL = Amounts(ports={1: 200, 8: 500, 50: 1000}, burst=5_000, first=10_000, objects=100_000)
+QUICK = Amounts(ports={1: 10, 8: 16, 50: 50}, burst=200, first=200, objects=400)
 
 
 async def measure(directory: Path, amounts: Amounts, say: Callable[[str], None]) -> Sequence[Section]:
@@ -48,7 +50,7 @@ async def measure(directory: Path, amounts: Amounts, say: Callable[[str], None])
         async with Client(Endpoints((stack.etcd.endpoint,))) as etcd, bare_server(directory / "stack", etcd) as bare:
             requests = await rest_api.measure(stack, bare, amounts.ports, say)
             events = await shim_events.measure(stack, etcd, amounts.burst, say)
-    starts = await start_up.measure(directory / "start-up", amounts.objects, say)
+    starts = await start_up.measure(directory / "start-up", amounts.first, amounts.objects, say)
     return [*requests, events, *starts]
 
 

@@ -2,6 +2,7 @@
 
     python -m benchmark.bare_process answer <etcd> <desired> <answers> <records>
     python -m benchmark.bare_process count  <etcd> <prefix> <number> <revision>
+    python -m benchmark.bare_process record <etcd> <prefix> <number> <revision> <records>
     python -m benchmark.bare_process load   <etcd> <prefix>...
     python -m benchmark.bare_process apply  <etcd> <desired> <records>
 
@@ -15,10 +16,10 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import uvloop
 
@@ -41,6 +42,8 @@ PATIENCE = 120.0
 ENDING = 10.0
 """Longest wait for the end of a process that closed its output, in seconds."""
 DETAILS: dict[str, Any] = {"port_filter": False, "bridge_name": "br-gluon"}
+Read: TypeAlias = tuple[dict[str, Any], int]
+"""What was read of an object: its attributes and its revision."""
 
 
 # -- for the benchmark ---------------------------------------------------------------------------
@@ -77,7 +80,7 @@ async def bare_process(*arguments: str) -> AsyncIterator[BareProcess]:
 
     By subprocess and not by the event loop: uvloop forks, which gRPC's threads make dangerous.
     """
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: ASYNC220 - it returns within a millisecond or two
         [sys.executable, "-m", "benchmark.bare_process", *arguments],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.DEVNULL,
@@ -136,6 +139,27 @@ async def count(endpoint: str, prefix: str, number: str, revision: str) -> None:
                 return
 
 
+async def record(endpoint: str, prefix: str, number: str, revision: str, records: str) -> None:
+    """As `count`, and writes the two records of each object that a shim would."""
+    began, seen = time.monotonic(), 0
+    async with (
+        Client(Endpoints((endpoint,))) as etcd,
+        aclosing(watch(endpoint, prefix.encode(), revision=int(revision))) as responses,
+    ):
+        async for response in responses:
+            if response.created:
+                say(READY)
+            found = {
+                event.kv.key.removeprefix(prefix.encode()): (decode_attributes(event.kv.value), event.kv.mod_revision)
+                for event in response.events
+            }
+            await _write_records(etcd, records.encode(), found)
+            seen += len(found)
+            if seen >= int(number):
+                say(f"{began} {time.monotonic()}")
+                return
+
+
 async def load(endpoint: str, *prefixes: str) -> None:
     """Lists keys, decodes their values and keeps them."""
     kept = await _listed(endpoint, *prefixes)
@@ -147,24 +171,13 @@ async def apply(endpoint: str, desired: str, records: str) -> None:
     """Lists what is wanted and writes the two records of each object that a shim would."""
     kept = await _listed(endpoint, desired)
     async with Client(Endpoints((endpoint,))) as etcd:
-        for chunk in _chunks(list(kept.items())):
-            for claimed in (True, False):
-                await etcd.txn(
-                    [],
-                    [
-                        Put(
-                            records.encode() + key.removeprefix(desired.encode()),
-                            encode(AppliedRecord(attributes=attributes, revision=revision, claimed=claimed)),
-                        )
-                        for key, (attributes, revision) in chunk
-                    ],
-                )
+        await _write_records(etcd, records.encode(), {k.removeprefix(desired.encode()): v for k, v in kept.items()})
     say(str(len(kept)))
 
 
-async def _listed(endpoint: str, *prefixes: str) -> dict[bytes, tuple[dict[str, Any], int]]:
+async def _listed(endpoint: str, *prefixes: str) -> dict[bytes, Read]:
     gc.disable()  # It would walk all that is kept, again and again.
-    kept: dict[bytes, tuple[dict[str, Any], int]] = {}
+    kept: dict[bytes, Read] = {}
     async with Client(Endpoints((endpoint,), timeout=30)) as etcd:
         for prefix in prefixes:
             async for page in etcd.pages(prefix.encode()):
@@ -173,9 +186,16 @@ async def _listed(endpoint: str, *prefixes: str) -> dict[bytes, tuple[dict[str, 
     return kept
 
 
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+async def _write_records(etcd: Client, prefix: bytes, found: Mapping[bytes, Read]) -> None:
+    """A claim, then a result, of each object; many in one transaction."""
+    items = list(found.items())
     for start in range(0, len(items), RECORDS_AT_ONCE):
-        yield items[start : start + RECORDS_AT_ONCE]
+        for claimed in (True, False):
+            records = {
+                key: AppliedRecord(attributes=attributes, revision=revision, claimed=claimed)
+                for key, (attributes, revision) in items[start : start + RECORDS_AT_ONCE]
+            }
+            await etcd.txn([], [Put(prefix + key, encode(each)) for key, each in records.items()])
 
 
 def say(line: str) -> None:
@@ -184,5 +204,5 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    commands = {each.__name__: each for each in (answer, count, load, apply)}
+    commands = {each.__name__: each for each in (answer, count, record, load, apply)}
     uvloop.run(commands[sys.argv[1]](*sys.argv[2:]))

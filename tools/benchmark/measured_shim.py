@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import httpx
 from benchmark import samples
 from gluon.testing.process import ProcessFailed
 
-POLL = 0.05
-"""Seconds between two questions; each costs the shim a little."""
+POLL = 0.02
+"""Shortest pause between two questions, in seconds."""
+SHARE = 20
+"""The pause is so many times what the last answer took: asking must not slow down what is measured."""
+LONGEST = 0.5
+"""Longest pause, in seconds."""
 PATIENCE = 120.0
 """Longest wait for a shim to settle, in seconds."""
 
@@ -33,13 +38,15 @@ async def settled(health: str, applied: int | None = None, *, patience: float = 
     try:
         async with asyncio.timeout(patience), httpx.AsyncClient(verify=False, trust_env=False, timeout=30) as client:
             while True:
+                asked = time.monotonic()
                 last = await _status(client, health)
                 if last and last["queue"] == 0 and last["applied"] == (last["desired"] if applied is None else applied):
                     return int(last["applied"])
-                await asyncio.sleep(POLL)
+                await asyncio.sleep(min(max(POLL, SHARE * (time.monotonic() - asked)), LONGEST))
     except TimeoutError as error:
         wanted = "" if applied is None else f", {applied} expected"
-        raise ProcessFailed(f"the shim did not settle within {patience:g} s{wanted}: {last}") from error
+        numbers = {name: value for name, value in last.items() if isinstance(value, int)}
+        raise ProcessFailed(f"the shim did not settle within {patience:g} s{wanted}: {numbers}") from error
 
 
 async def _status(client: httpx.AsyncClient, health: str) -> dict[str, Any]:

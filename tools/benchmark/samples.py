@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Mapping
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import encode_attributes
+from gluon.contract.records import AppliedRecord, decode_attributes, encode, encode_attributes
 from gluon.models import catalog
-from gluon.schema import Value, validate_attributes
+from gluon.schema import ObjectType, Value, conform, validate_attributes
 
 PROTON = catalog.load(["net-l3vpn"], [])["net-l3vpn"]
 TENANT = "5d1f6c3e-6a51-4b0c-9a55-0e3c1b7f2a10"
@@ -60,6 +60,12 @@ def port_value(key: str, **more: Value) -> bytes:
 def interface_value(key: str) -> bytes:
     """A default interface as proton-server publishes it."""
     return encode_attributes(interface(key))
+
+
+def record(object_type: ObjectType, key: str, value: bytes, revision: int) -> bytes:
+    """What a shim that has applied the object, published as `value`, has recorded."""
+    attributes = conform(object_type, decode_attributes(value), key)
+    return encode(AppliedRecord(attributes=dict(attributes), revision=revision))
 
 
 def mac(key: str) -> str:

@@ -16,9 +16,10 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-MAX_KEY_LENGTH = 1024
+MAX_KEY_LENGTH = 4096
 """Longest key in bytes that is read as one of ours.  etcd itself has no limit but its 1.5 MiB
-request; our longest, a string primary key of 255 characters percent-encoded, stays below."""
+request; our longest, a string primary key of 255 characters percent-encoded to up to 12 bytes
+each, stays below."""
 
 _SAFE = ":@!$&'()*+,;=~-._"
 
@@ -101,8 +102,8 @@ def parse(path: bytes, prefix: bytes) -> ObjectKey:
     `prefix` is `PROTON`, `CONTROLLER` or an `applied_prefix`.
 
     Raises:
-        MalformedKey: longer than `MAX_KEY_LENGTH`, not three parts, an empty part, or not
-            UTF-8.
+        MalformedKey: longer than `MAX_KEY_LENGTH`, not three parts, an empty part, not UTF-8,
+            or percent-encoded in another way than ours: each object has one key only.
     """
     if len(path) > MAX_KEY_LENGTH:
         raise MalformedKey(f"key of {len(path)} bytes, longer than {MAX_KEY_LENGTH}: {path[:64]!r}...")
@@ -113,6 +114,9 @@ def parse(path: bytes, prefix: bytes) -> ObjectKey:
     if not (proton and name and key):
         raise MalformedKey(f"expected {prefix.decode()}<proton>/<Object>/<key>, got {path!r}")
     try:
-        return ObjectKey(proton.decode(), name.decode(), unquote_to_bytes(key).decode())
+        found = ObjectKey(proton.decode(), name.decode(), unquote_to_bytes(key).decode())
     except UnicodeDecodeError as error:
         raise MalformedKey(f"not UTF-8: {path!r}") from error
+    if prefix + found.path != path:
+        raise MalformedKey(f"expected {(prefix + found.path).decode()}, got {path!r}, which names the same object")
+    return found

@@ -70,8 +70,9 @@ class PortBinding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AppliedRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`/shim/<controller>/applied/<proton>/<Object>/<key>`: what the backend was told.
 
-    Written before the first call for an object (`claimed`), and again after each success, so
-    that after a crash at any point the shim still knows all that the backend may hold.
+    Written before each call that may change what the backend holds (`claimed`, `attempted`), and
+    again after each success, so that after a crash at any point the shim still knows all that the
+    backend may hold.
     """
 
     attributes: dict[str, Value]
@@ -80,6 +81,9 @@ class AppliedRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """mod_revision of the `/proton/` key that was applied."""
     claimed: bool = False
     """No call has succeeded yet, though one may have been made."""
+    attempted: dict[str, Value] | None = None
+    """Attributes of a later call that has not succeeded yet, though it may have been made; `{}`
+    for a delete or an unbind.  None: the backend has `attributes` for certain."""
     references: dict[str, str] = {}
     """For each object that this one's list attributes name, `<Object>/<key>`: a digest of the
     attributes it had."""

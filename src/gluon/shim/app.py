@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,16 @@ from gluon.shim import metrics, plugins
 from gluon.shim.backend import Backend, Context
 from gluon.shim.options import OPTIONS
 from gluon.shim.plan import Identity
-from gluon.shim.reconcile.calls import BackendCalls
+from gluon.shim.reconcile.calls import BackendCalls, in_thread
 from gluon.shim.reconcile.reconciler import Pace
 from gluon.shim.reconcile.term import Term
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "proton-shim-server"
+
+STOP_TIMEOUT = 1.0
+"""Seconds that the backends have to stop in."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +76,7 @@ class Shim:
         settings = self._conf.shim
         async with (
             Client(config.endpoints(settings)) as etcd,
-            _running(backends),
+            _running(backends, stop),
             health.serving(settings.http_host, settings.http_port, self._health()) as port,
         ):
             log.info("%s ready: %s, http://%s:%d", PROGRAM, self._described(), settings.http_host, port)
@@ -180,24 +183,47 @@ class Shim:
 
 
 @asynccontextmanager
-async def _running(backends: Mapping[str, tuple[str, Backend]]) -> AsyncIterator[None]:
+async def _running(backends: Mapping[str, tuple[str, Backend]], stop: asyncio.Event) -> AsyncIterator[None]:
     started: list[tuple[str, Backend]] = []
     try:
         for name, backend in backends.values():
-            try:
-                result = backend.start()
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as error:
-                raise StartFailed(f"backend {name!r} can't start: {type(error).__name__}: {error}") from error
-            started.append((name, backend))
+            if await _start(name, backend, stop):
+                started.append((name, backend))
         yield
     finally:
-        for name, backend in reversed(started):
-            try:
-                result = backend.stop()
-                if inspect.isawaitable(result):
-                    async with asyncio.timeout(1):
-                        await result
-            except Exception:
-                log.exception("backend %s did not stop cleanly", name)
+        await asyncio.gather(*(_stop(name, backend) for name, backend in started))
+
+
+async def _start(name: str, backend: Backend, stop: asyncio.Event) -> bool:
+    """Starts a backend; False: the shim is to stop, and does not wait for it."""
+    starting = asyncio.create_task(_called(backend.start))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            log.warning("backend %s is still starting; it is left", name)
+            return False
+        await starting
+    except Exception as error:
+        raise StartFailed(f"backend {name!r} can't start: {type(error).__name__}: {error}") from error
+    finally:
+        stopping.cancel()
+    return True
+
+
+async def _stop(name: str, backend: Backend) -> None:
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT):
+            await _called(backend.stop)
+    except TimeoutError:
+        log.warning("backend %s did not stop within %g s", name, STOP_TIMEOUT)
+    except Exception:
+        log.exception("backend %s did not stop cleanly", name)
+
+
+async def _called(method: Callable[[], object]) -> None:
+    """Calls `start` or `stop`, each `async def` or a plain `def`, which may block."""
+    result = method() if inspect.iscoroutinefunction(method) else await in_thread(method)
+    if inspect.isawaitable(result):
+        await result

@@ -55,18 +55,17 @@ def wrong(name: str, backend: object) -> str:
     if unknown:
         return f"{where} defines {unknown[0]}, which is no callback; the callbacks are {', '.join(Callback)}"
     for callback in Callback:
-        problem = _wrong_signature(getattr(backend, callback), getattr(Backend, callback))
+        problem = _wrong_signature(inspect.getattr_static(backend, callback), getattr(Backend, callback))
         if problem:
             return f"{where}: {problem}"
     return ""
 
 
 def _looks_like_callback(backend: type[Backend]) -> set[str]:
-    """Public methods of the class itself that are spelled like callbacks: probably misspelled ones."""
+    """Public methods that are spelled like callbacks: probably misspelled ones."""
     verbs = {callback.split("_")[0] for callback in Callback}
-    return {
-        name for name, value in vars(backend).items() if callable(value) and name.split("_")[0] in verbs and "_" in name
-    }
+    written = {name: value for base in backend.__mro__ if base is not object for name, value in vars(base).items()}
+    return {name for name, value in written.items() if callable(value) and name.split("_")[0] in verbs and "_" in name}
 
 
 def _wrong_signature(written: Any, promised: Callable[..., Any]) -> str:
@@ -74,6 +73,8 @@ def _wrong_signature(written: Any, promised: Callable[..., Any]) -> str:
     call = f"{promised.__name__}({', '.join(expected[1:])})"
     if not inspect.isfunction(written):
         return f"{promised.__name__} is no plain method; it is called as {call}"
+    if inspect.isgeneratorfunction(written) or inspect.isasyncgenfunction(written):
+        return f"{promised.__name__} has a yield and so would never run; it is called as {call}"
     try:
         inspect.signature(written).bind(*expected)
     except TypeError as error:

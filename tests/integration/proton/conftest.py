@@ -63,6 +63,11 @@ class EtcdView:
         found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(end)).get("kvs", [])
         return {base64.b64decode(kv["key"]).decode(): json.loads(base64.b64decode(kv["value"])) for kv in found}
 
+    def dump_keys(self, prefix: str) -> list[str]:
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(end), keys_only=True)
+        return [base64.b64decode(kv["key"]).decode() for kv in found.get("kvs", [])]
+
     def wanted(self, port: str, **attributes: Any) -> int:
         """The revision at which the port is published with these attributes."""
         key = f"/proton/net-l3vpn/Port/{port}"

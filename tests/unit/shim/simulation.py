@@ -72,10 +72,10 @@ class SimulatedBackend:
 
     def _judge_modify(self, call: Call, obj: Object) -> str:
         known = self.objects.get(obj.id)
-        if known and not self._world.troubled and known.attributes == obj.attributes:
+        if known and self._is_sure(obj.id) and known.attributes == obj.attributes:
             if call.references == self._world.digests.get(obj.id):
                 return "nothing has changed"
-        if not self._world.troubled and (call.previous is None) != (known is None):
+        if self._is_sure(obj.id) and (call.previous is None) != (known is None):
             return "previous is wrong"
         if obj.base is Base.INTERFACE and known and known["port_id"] != obj["port_id"]:
             return "an interface changes its port while it is there"
@@ -90,12 +90,12 @@ class SimulatedBackend:
         before = self.bound.get(obj.id)
         if before and before["host_id"] != obj["host_id"]:
             return f"bound on {before['host_id']}"
-        if before and not self._world.troubled:
+        if before and self._is_sure(obj.id):
             return "bound already"
         return ""
 
     def _judge_unbind(self, call: Call, obj: Object) -> str:
-        if obj.id not in self.bound and not self._world.troubled:
+        if obj.id not in self.bound and self._is_sure(obj.id):
             return "is not bound"
         if obj.id in self.bound and self.bound[obj.id]["host_id"] != obj["host_id"]:
             return "not as it was bound"
@@ -107,12 +107,16 @@ class SimulatedBackend:
     def _judge_delete(self, call: Call, obj: Object) -> str:
         if obj.id in self.bound:
             return "still bound"
-        if obj.id not in self.objects and not self._world.troubled:
+        if obj.id not in self.objects and self._is_sure(obj.id):
             return "is not there"
         for other in self.objects.values():
             if obj.id in self._names(other):
                 return f"{other.id} needs it"
         return ""
+
+    def _is_sure(self, key: ObjectKey) -> bool:
+        """Whether the shim must know what the backend has, so that no call is in vain."""
+        return not (self._world.troubled or key in self._world.doubtful)
 
     def _missing(self, obj: Object) -> list[ObjectKey]:
         return [key for key in self._names(obj) if key not in self.objects]
@@ -151,6 +155,10 @@ class World:
         self.backend = SimulatedBackend(self)
         self.digests: dict[ObjectKey, dict[str, str]] = {}
         self.calls: list[str] = []
+        self.claimed: dict[ObjectKey, str] = {}
+        """The call that a record was last claimed for, until it is made."""
+        self.doubtful: set[ObjectKey] = set()
+        """Keys whose call was claimed and never made: the shim can't know, after a crash."""
         self.steps = 0
         self.restart()
 
@@ -263,19 +271,23 @@ class World:
 
     def _work(self, key: ObjectKey) -> Generator[None]:
         """The reconciler's way with one key; the shim can crash at each yield."""
-        step = next_step(key, self.state, OURS)
-        if isinstance(step, Call):
-            yield from self._attempt(step)
-            self.due.add(key)
-        elif isinstance(step, Refresh):
+        while isinstance(step := next_step(key, self.state, OURS), Call):
+            claim = outcome.claim(step, self.state, OURS.controller)
+            now = f"{step} {step.object.revision} {step.references}"
+            if self.claimed.setdefault(key, now) != now:
+                self.doubtful.add(key)
+            if claim is None:
+                yield from self._attempt(step)
+                self.due.add(key)
+                return
+            if not (yield from self._write(claim)):
+                return
+        if isinstance(step, Refresh):
             yield from self._write(outcome.refreshed(step, self.state, OURS.controller))
         elif isinstance(step, Drop):
             yield from self._write(outcome.dropped(step, self.state))
 
     def _attempt(self, call: Call) -> Generator[None, None, None]:
-        claim = outcome.claim(call, self.state, OURS.controller)
-        if claim is not None and not (yield from self._write(claim)):
-            return
         self.calls.append(str(call))
         self.backend.judge(call)
         yield
@@ -284,6 +296,9 @@ class World:
             return
         self.backend.judge(call)
         done = self.backend.carry_out(call)
+        self.claimed.pop(call.object.id, None)
+        if call.callback is not Callback.UNBIND_PORT:
+            self.doubtful.discard(call.object.id)
         self.digests[call.object.id] = call.references
         yield
         yield from self._write(self._outcome(call, done=done))
@@ -358,10 +373,11 @@ class World:
         refused = {k for k, o in wanted.items() if self._is_refused(k, o)}
         assert set(self.backend.objects) == set(present), f"has {list(self.backend.objects)}, wanted {list(present)}"
         assert set(self.backend.bound) == bound, f"bound {list(self.backend.bound)}, wanted {bound}"
-        for key, obj in present.items():
-            if obj.base is not Base.PORT or not (key in refused or self._is_in_use(key)):
-                assert self.backend.objects[key].attributes == obj.attributes
-        assert {k for k, r in self.records().items() if not r.claimed} - refused == set(present) - refused
+        vague = refused | {key for key in wanted if self._is_in_use(key)}
+        certain = {key for key, record in self.records().items() if not record.claimed and record.attempted is None}
+        assert certain - vague == set(present) - vague, f"recorded {certain}, wanted {list(present)}"
+        for key in set(present) - vague:
+            assert self.backend.objects[key].attributes == present[key].attributes
         for key, obj in wanted.items():
             self._check_answer(key, obj, bound, refused)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, given, note, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .samples import L3VPN, SFC, name, values
 from .simulation import REFUSED, World
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("GLUON_EXAMPLES", "150")),
+    max_examples=int(os.environ.get("GLUON_EXAMPLES", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -70,12 +72,34 @@ others = st.tuples(st.sampled_from(["other_claims", "other_releases"]), NUMBERS)
 garbage = st.tuples(st.just("garbage"), OBJECTS, NUMBERS)
 crashes = st.just(("crash",))
 
-CALM = st.lists(st.one_of(changes(), changes(), changes(), pauses, others), max_size=40)
-WILD = st.lists(st.one_of(changes(), changes(), changes(), pauses, others, garbage, crashes), max_size=40)
+
+def want(object_type: str, **attributes: Any) -> tuple[Any, ...]:
+    return ("want", object_type, 1, attributes)
+
+
+EVERYTHING: list[tuple[Any, ...]] = [
+    want("VpnAfConfig"),
+    want("VpnService", ipv4_family="65000:1"),
+    want("Port", host_id="host-1", device_id="vm"),
+    want("Interface"),
+    want("VpnBinding", service_id=name("VpnService", 1).key),
+    ("advance", 200),
+]
+"""One of each, bound and at rest."""
+
+
+def scripts(*actions: st.SearchStrategy[Any]) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    action = st.one_of(changes(), changes(), changes(), pauses, *actions)
+    beginnings = st.sampled_from([[], EVERYTHING])
+    return st.builds(lambda beginning, rest: beginning + rest, beginnings, st.lists(action, max_size=30))
+
+
+CALM = scripts(others)
+WILD = scripts(others, garbage, crashes, crashes)
 
 
 def play(world: World, script: list[tuple[Any, ...]]) -> None:
-    note(f"script {script}")
+    print(f"script {script}")
     for action, *arguments in script:
         if action == "want":
             object_type, number, attributes = arguments
@@ -129,7 +153,7 @@ def test_any_changes_in_any_order_lead_to_what_is_wanted(script: list[tuple[Any,
     play(world, script)
     mend(world)
     world.settle()
-    note(f"calls {world.calls}")
+    print(f"calls {world.calls}")
     world.check()
     empty(world)
 
@@ -141,7 +165,7 @@ def test_crashes_failures_and_garbage_leave_no_trace(script: list[tuple[Any, ...
     play(world, script)
     mend(world)
     world.settle()
-    note(f"calls {world.calls}")
+    print(f"calls {world.calls}")
     world.check()
     empty(world)
 
@@ -188,6 +212,60 @@ def test_what_was_missed_while_down_is_dealt_with(script: list[tuple[Any, ...]],
     assert ends[0] == ends[1]
 
 
+THERE_AND_BACK = {
+    "port changed": ("Port", {"host_id": None, "device_id": None, "name": "a"}, {"name": "b"}),
+    "port bound and unbound": ("Port", {"host_id": None}, {"host_id": "host-1", "device_id": "vm", "name": "b"}),
+    "port unbound and bound": ("Port", {"host_id": "host-1", "device_id": "vm"}, {"host_id": None}),
+    "port refused and back": ("Port", {"name": "a"}, {"host_id": "host-1", "device_id": "vm", "vnic_type": REFUSED}),
+    "port moved to another host": ("Port", {"host_id": "host-1", "device_id": "vm"}, {"host_id": "host-2"}),
+    "port moved away": ("Port", {"host_id": "host-1", "device_id": "vm"}, {"host_id": "foreign"}),
+    "port deleted": ("Port", {"host_id": "host-1", "device_id": "vm"}, None),
+    "interface moved": ("Interface", {}, {"port_id": name("Port", 2).key}),
+    "interface deleted": ("Interface", {}, None),
+    "service changed": ("VpnService", {"name": "a"}, {"name": "b"}),
+    "service deleted": ("VpnService", {"name": "a"}, None),
+    "list changed": ("VpnService", {"ipv4_family": "65000:1"}, {"ipv4_family": "65000:2"}),
+    "route target changed": ("VpnAfConfig", {}, {"vrf_rt_type": "both"}),
+    "binding changed": ("VpnBinding", {"service_id": name("VpnService", 1).key}, {"ipaddress": "10.0.0.1"}),
+    "binding moved": (
+        "VpnBinding",
+        {"service_id": name("VpnService", 1).key},
+        {"service_id": name("VpnService", 2).key},
+    ),
+    "binding deleted": ("VpnBinding", {"service_id": name("VpnService", 1).key}, None),
+    "peering changed": ("BGPPeering", {"as_number": 1}, {"as_number": 2}),
+    "peering deleted": ("BGPPeering", {"as_number": 1}, None),
+}
+
+
+@pytest.mark.parametrize("what", THERE_AND_BACK)
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+def test_a_crash_anywhere_forgets_nothing_even_if_the_wish_goes_back(what: str, twice: bool) -> None:
+    """Changed, crashed at each possible step, and changed back while down: a record alone looks right then."""
+    object_type, before, change = THERE_AND_BACK[what]
+    base = {"service_id": name("VpnService", 1).key} if object_type == "VpnBinding" else {}
+    start = values(object_type, 1, **{**base, **before})
+    end = None if change is None else {**start, **change}
+    reached_rest = False
+    for step, seed in itertools.product(range(60), range(3)):
+        world = World(L3VPN, seed)
+        play(world, [("want", "VpnAfConfig", 2, {}), ("want", "VpnService", 2, {}), *EVERYTHING])
+        play(world, [("want", "Port", 2, {"host_id": "host-1", "device_id": "vm"}), ("advance", 200)])
+        world.want(name(object_type, 1), start)
+        world.settle()
+        for _ in range(1 + twice):
+            world.want(name(object_type, 1), end)
+            moved = [world.advance() for _ in range(step)]
+            reached_rest |= not all(moved)
+            world.want(name(object_type, 1), start)
+            world.crash()
+        mend(world)
+        world.settle()
+        world.check()
+        empty(world)
+    assert reached_rest
+
+
 SFC_TYPES = ["Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder", "SfDataPlaneLocator", "SffSfBinding"]
 
 
@@ -214,5 +292,5 @@ def test_a_second_proton_follows_the_same_rules(script: list[tuple[str, int, boo
         for _ in range(steps):
             world.advance()
     world.settle()
-    note(f"calls {world.calls}")
+    print(f"calls {world.calls}")
     world.check()

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord, encode_attributes
-from gluon.schema.types import Base
+from gluon.schema.types import Base, Value
 from gluon.shim.plan.steps import DELETE, MODIFY, Call, Callback, Drop, InUse, Nothing, Refresh, Step, Wait
 from gluon.shim.state import Object, State
 from gluon.shim.state.model import references
@@ -83,6 +83,8 @@ def _is_wanted(obj: Object, state: State, identity: Identity) -> bool:
                     return False
             elif not _is_wanted(target, state, identity):
                 return False
+    if obj.base is Base.INTERFACE and _has_moved(obj, state):
+        return False
     return obj.base is not Base.SERVICE_BINDING or _stays_bound(obj, state, identity)
 
 
@@ -90,6 +92,17 @@ def _single_references(obj: Object, state: State) -> list[tuple[ObjectKey, ...]]
     types = state.proton.objects[obj.id.object].attributes
     found = references(state.proton, obj.id, obj.attributes)
     return [names for attribute, names in found.items() if not types[attribute].is_list]
+
+
+def _has_moved(interface: Object, state: State) -> bool:
+    """Whether the backend has the interface on another port: there it goes before it comes here."""
+    applied = state.applied.find(interface.id)
+    if applied is None:
+        return False
+    names = references(state.proton, interface.id, interface.attributes)
+    before = references(state.proton, interface.id, applied.attributes)
+    port = state.proton.port.name
+    return any(names[a] != before.get(a) for a in names if names[a][0].object == port)
 
 
 def _stays_bound(binding: Object, state: State, identity: Identity) -> bool:
@@ -112,7 +125,7 @@ def _delete(key: ObjectKey, state: State) -> Step | None:
 
 
 def _applied_dependent(key: ObjectKey, state: State) -> ObjectKey | None:
-    return next((name for name in state.applied.referrers(key) if name in state.records), None)
+    return next((name for name in state.dependents(key) if name in state.records), None)
 
 
 def _unmet(obj: Object, state: State) -> Step | None:
@@ -120,7 +133,7 @@ def _unmet(obj: Object, state: State) -> Step | None:
     for names in references(state.proton, obj.id, obj.attributes).values():
         for name in names:
             record = state.records.get(name)
-            if name not in state.desired or record is None or record.claimed:
+            if name not in state.desired or record is None or record.claimed or is_going(record):
                 return Wait(name, "to be applied")
     return None
 
@@ -131,6 +144,7 @@ def _modify(obj: Object, state: State) -> Step | None:
     if (
         record is not None
         and not record.claimed
+        and record.attempted is None
         and record.attributes == obj.attributes
         and record.references == digests
     ):
@@ -139,9 +153,9 @@ def _modify(obj: Object, state: State) -> Step | None:
 
 
 def _previous(key: ObjectKey, state: State) -> Object | None:
-    """The object as last applied; None when no call for it has succeeded yet."""
+    """The object as last applied; None when the backend may not have it."""
     record = state.records.get(key)
-    return None if record is None or record.claimed else state.applied.find(key)
+    return None if record is None or record.claimed or is_deleted(record) else state.applied.find(key)
 
 
 def _list_digests(obj: Object, state: State) -> dict[str, str]:
@@ -193,9 +207,19 @@ def _is_port_wanted(port: Object, identity: Identity) -> bool:
     return not host or identity.owns(str(host))
 
 
+def is_going(record: AppliedRecord) -> bool:
+    """Whether a delete, or of a bound port an unbind, may have been made."""
+    return record.attempted == {}
+
+
+def is_deleted(record: AppliedRecord) -> bool:
+    """Whether a delete may have been made."""
+    return is_going(record) and record.binding is None
+
+
 def is_bound(record: AppliedRecord) -> bool:
-    """Whether the backend has bound the port."""
-    return record.binding is not None and bool(record.binding.vif_type) and not has_failed(record)
+    """Whether the backend has bound the port, for certain."""
+    return record.binding is not None and bool(record.binding.vif_type) and not (has_failed(record) or is_going(record))
 
 
 def has_failed(record: AppliedRecord) -> bool:
@@ -224,8 +248,13 @@ def must_unbind(port: Object, state: State, identity: Identity) -> bool:
         return True
     if _other_holder(port.id, state, identity):
         return True
-    bound = state.records[port.id].attributes
+    bound = _bound_attributes(state.records[port.id])
     return any(port[name] != bound.get(name) for name in BIND_ATTRIBUTES)
+
+
+def _bound_attributes(record: AppliedRecord) -> dict[str, Value]:
+    """What the port was, or may have been, bound with."""
+    return record.attempted or record.attributes
 
 
 def _unbind(key: ObjectKey, state: State) -> Step:
@@ -233,7 +262,8 @@ def _unbind(key: ObjectKey, state: State) -> Step:
     assert applied is not None  # noqa: S101 - a record with a binding is an applied object
     for binding in state.applied.bindings_of(applied):
         return Wait(binding.id, "to be deleted")
-    return Call(Callback.UNBIND_PORT, applied)
+    bound = _bound_attributes(state.records[key])
+    return Call(Callback.UNBIND_PORT, Object(key, applied.base, bound, applied.revision))
 
 
 def _refresh(port: Object, record: AppliedRecord | None, state: State, identity: Identity) -> Step:

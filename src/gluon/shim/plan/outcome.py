@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord, PortBinding
 from gluon.schema.types import Base, Value
-from gluon.shim.plan.next_step import expected_answer
+from gluon.shim.plan.next_step import expected_answer, is_bound
 from gluon.shim.plan.steps import Call, Callback, Drop, Refresh
 from gluon.shim.state import HeldAnswer, Object, State
 
@@ -41,29 +41,43 @@ class Writes(Struct, frozen=True, kw_only=True):
 def claim(call: Call, state: State, controller: str) -> Writes | None:
     """What has to be in etcd before the call is made; None when it is there already.
 
-    A bind claims the port at `/controller/`, so that of two controllers one wins; the first call
-    for any object leaves a record, so that nothing the backend may hold is ever unknown.
+    A bind claims the port at `/controller/`, so that of two controllers one wins.  Every call
+    leaves in the record that it may have been made: what the backend holds is never unknown, not
+    even when the wish goes back to what it was before a crash.
     """
     obj = call.object
     record = state.records.get(obj.id)
     if call.callback is Callback.BIND_PORT:
         return _claim_bind(obj, record, state, controller)
-    if record is not None:
-        return None
-    return Writes(key=obj.id, base=obj.base, record=_record(obj, claimed=True))
+    claimed = _attempting(call, record)
+    return None if claimed == record else Writes(key=obj.id, base=obj.base, record=claimed)
+
+
+def _attempting(call: Call, record: AppliedRecord | None) -> AppliedRecord:
+    """The record of an object while the call is under way."""
+    if record is None:
+        return _record(call.object, claimed=True)
+    if call.callback is Callback.UNBIND_PORT:
+        return replace(record, attempted={}) if is_bound(record) else record
+    if call.callback.startswith("delete_"):
+        return record if record.claimed else replace(record, attempted={})
+    attributes = dict(call.object.attributes)
+    if record.claimed and record.attempted is None and record.attributes == attributes:
+        return record
+    return replace(record, attempted=attributes)
 
 
 def _claim_bind(port: Object, record: AppliedRecord | None, state: State, controller: str) -> Writes | None:
     held = state.answer(port.id)
     binding = PortBinding(host_id=str(port["host_id"]), device_id=str(port["device_id"]))
     mine = held.answer is not None and held.answer.controller == controller
-    if record is not None and record.binding == binding and mine:
+    claimed = replace(_attempting(Call(Callback.BIND_PORT, port), record), binding=binding)
+    if record == claimed and mine:
         return None
-    claimed = record is None or record.claimed
     return Writes(
         key=port.id,
         base=port.base,
-        record=replace(_record(port, claimed=claimed), binding=binding),
+        record=claimed,
         answer=Answer(controller=controller, revision=port.revision, host_id=binding.host_id),
         held=held,
         claim=True,
@@ -92,9 +106,9 @@ def bind_refused(call: Call, reason: str, state: State, controller: str) -> Writ
 def _bind_result(
     port: Object, state: State, controller: str, vif_type: str, vif_details: dict[str, Value], reason: str
 ) -> Writes:
-    before = state.records[port.id]
+    refused = vif_type == BINDING_FAILED
     record = replace(
-        _record(port, claimed=before.claimed and vif_type == BINDING_FAILED),
+        replace(state.records[port.id], revision=port.revision) if refused else _record(port),
         binding=PortBinding(
             host_id=str(port["host_id"]),
             device_id=str(port["device_id"]),
@@ -112,8 +126,12 @@ def succeeded(call: Call, state: State, controller: str) -> Writes:
     obj, held = call.object, state.answer(call.object.id)
     mine = held.exists and (held.answer is None or held.answer.controller == controller)
     if call.callback is Callback.UNBIND_PORT:
-        record = replace(state.records[obj.id], binding=None)
-        return Writes(key=obj.id, base=obj.base, record=record, answer=None, held=held)
+        before = state.records[obj.id]
+        record = replace(before, binding=None, attempted=before.attempted or None)
+        theirs = held.answer is not None and not mine
+        return Writes(
+            key=obj.id, base=obj.base, record=record, answer=UNSET if theirs else None, held=None if theirs else held
+        )
     if call.callback.startswith("delete_"):
         return Writes(key=obj.id, base=obj.base, record=None, drop_answer=mine, held=held if mine else None)
     record = replace(_record(obj, references=call.references), binding=state.records[obj.id].binding)

@@ -82,7 +82,9 @@ class Attempts:
         if refused:
             return None
         longest = min(self._retry_max, self._retry_min * 2 ** min(attempt.count - 1, 30))
-        pause = delay if delay is not None else longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        pause: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        if delay is not None:
+            pause = max(delay, self._retry_min)  # A backend that says 0 must not make the loop spin.
         attempt.due = asyncio.get_running_loop().time() + pause
         return pause
 

@@ -6,6 +6,7 @@ Whatever the backend does ends here in a Binding, in None, or in a CallFailed th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BINDING_FAILED, UNBOUND
 from gluon.shim.backend import Backend, Binding, Model, Refused, RetryLater
 from gluon.shim.plan import Call, Callback
@@ -25,8 +27,8 @@ class CallFailed(Exception):
     """A callback did not do its work."""
 
     def __init__(self, reason: str, *, delay: float | None = None, refused: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = _printable(reason)
+        super().__init__(self.reason)
         self.delay = delay
         """Seconds that the backend asked to be left alone for; None: it did not say."""
         self.refused = refused
@@ -47,6 +49,7 @@ class BackendCalls:
         self._name = name
         self._timeout = timeout
         self._callbacks: dict[Callback, Callable[..., Any]] = {c: getattr(backend, c) for c in Callback}
+        self._threads: set[ObjectKey] = set()
 
     async def make(self, call: Call, model: Model) -> Binding | None:
         """Makes the call.
@@ -64,25 +67,35 @@ class BackendCalls:
         try:
             answer = await self._bounded(call, callback, arguments)
         except Refused as error:
-            raise CallFailed(error.reason, refused=True) from error
+            raise CallFailed(_reason(error), refused=True) from error
         except RetryLater as error:
-            raise CallFailed(error.reason, delay=error.delay) from error
+            raise CallFailed(_reason(error), delay=_delay(error)) from error
         except CallFailed:
             raise
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            raise CallFailed(f"{call.callback} of backend {self._name} raised CancelledError") from error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             # The backend is foreign code: any error of one object must leave the others alone.
             log.warning("%s of backend %s raised", call, self._name, exc_info=True)
             raise CallFailed(f"{call.callback} of backend {self._name} raised {_told(error)}") from error
+        if _is_cancelled():
+            raise asyncio.CancelledError  # The callback swallowed it.
         return self._checked(answer) if call.callback is Callback.BIND_PORT else None
 
     async def _bounded(self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> object:
-        deadline = asyncio.timeout(self._timeout if inspect.iscoroutinefunction(callback) else None)
+        answer: object
+        if inspect.iscoroutinefunction(callback):
+            answer = callback(*arguments)
+        else:
+            answer = await self._threaded(call, callback, arguments)
+        if not inspect.isawaitable(answer):
+            return answer
+        deadline = asyncio.timeout(self._timeout)
         try:
             async with deadline:
-                if inspect.iscoroutinefunction(callback):
-                    return await callback(*arguments)
-                answer = await _in_thread(callback, arguments)
-                return await answer if inspect.isawaitable(answer) else answer
+                return await answer
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -90,20 +103,29 @@ class BackendCalls:
                 f"{call.callback} of backend {self._name} did not return within {self._timeout:g} s and was cancelled"
             ) from None
 
+    def _threaded(self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        key = call.object.id
+        if key in self._threads:
+            # Left from an earlier term of leadership, which could not wait for it.
+            raise CallFailed(f"an earlier call for {key} has not returned yet", delay=1.0)
+        self._threads.add(key)
+        return in_thread(callback, arguments, lambda: self._threads.discard(key))
+
     def _checked(self, answer: object) -> Binding:
         wrong = _wrong_binding(answer)
         if wrong:
             raise CallFailed(f"bind_port of backend {self._name} returned {wrong}")
-        assert isinstance(answer, Binding)  # noqa: S101 - _wrong_binding said so
-        return answer
+        # As it comes back from etcd, and a copy: what is compared later must not differ, or change.
+        return msgspec.json.decode(msgspec.json.encode(answer), type=Binding)
 
 
 def _wrong_binding(answer: object) -> str:
     """What is wrong with the answer of `bind_port`; empty when nothing is."""
     if not isinstance(answer, Binding):
         return f"{_short(answer)}, expected gluon.shim.backend.Binding"
-    if not isinstance(answer.vif_type, str) or not 0 < len(answer.vif_type) <= MAX_VIF_TYPE:
-        return f"vif_type {_short(answer.vif_type)}, expected a name of 1..{MAX_VIF_TYPE} characters"
+    vif_type = answer.vif_type
+    if not (isinstance(vif_type, str) and 0 < len(vif_type) <= MAX_VIF_TYPE and vif_type.isprintable()):
+        return f"vif_type {_short(vif_type)}, expected a name of 1..{MAX_VIF_TYPE} printable characters"
     if answer.vif_type in {UNBOUND, BINDING_FAILED}:
         return f"vif_type {answer.vif_type}; to refuse a port raise gluon.shim.backend.Refused"
     return _wrong_details(answer.vif_details)
@@ -114,7 +136,7 @@ def _wrong_details(details: object) -> str:
         return f"vif_details {_short(details)}, expected a dict"
     try:
         text = msgspec.json.encode(details)
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - foreign objects in it may raise anything
         return f"vif_details that are not JSON: {_told(error)}"
     return (
         f"vif_details of {len(text)} bytes, expected at most {MAX_VIF_DETAILS}" if len(text) > MAX_VIF_DETAILS else ""
@@ -127,16 +149,58 @@ MAX_VIF_DETAILS = 4095
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a foreign object's
+        text = f"an unprintable {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - what fits a log line
 
 
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+MAX_REASON = 1000
+"""Characters of a reason: it goes into etcd, and to whoever asks for the object."""
 
 
-def _in_thread(callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awaitable[Any]:
+def _printable(text: str) -> str:
+    shown = text.encode(errors="backslashreplace").decode()
+    return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 3]}..."
+
+
+def _told(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a foreign exception's
+        text = "its message can't be shown"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _reason(error: Refused | RetryLater) -> str:
+    """What a backend gave as a reason, often another exception."""
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, str) and reason:
+        return reason
+    return _told(reason if isinstance(reason, BaseException) else error)
+
+
+def _delay(error: RetryLater) -> float | None:
+    """The pause that a backend asked for; None for what is no number of seconds."""
+    delay = getattr(error, "delay", None)
+    return float(delay) if isinstance(delay, int | float) and 0 <= delay < float("inf") else None
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def in_thread(
+    callback: Callable[..., Any], arguments: tuple[Any, ...] = (), ended: Callable[[], None] = lambda: None
+) -> Awaitable[Any]:
     """Runs a plain function in a daemon thread of its own.
+
+    Args:
+        callback: the function.
+        arguments: of the function.
+        ended: called in the event loop when the function has returned, waited for or not.
 
     Not asyncio.to_thread: calls that hang would fill its pool and so hold up all others, and the
     pool's threads are joined at exit, so one of them would keep the process from ending.
@@ -145,6 +209,7 @@ def _in_thread(callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awai
     future: asyncio.Future[Any] = loop.create_future()
 
     def settle(answer: object, error: BaseException | None) -> None:
+        ended()
         if future.done():
             return
         if error is None:
@@ -152,7 +217,7 @@ def _in_thread(callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awai
         elif isinstance(error, Exception) and not isinstance(error, StopIteration):
             future.set_exception(error)
         else:
-            future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+            future.set_exception(RuntimeError(_told(error)))
 
     def work() -> None:
         answer: object = None
@@ -161,7 +226,7 @@ def _in_thread(callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awai
             answer = callback(*arguments)
         except BaseException as error:  # noqa: BLE001 - SystemExit in a callback must not vanish with its thread
             caught = error
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
             loop.call_soon_threadsafe(settle, answer, caught)
 
     threading.Thread(target=work, name=f"backend-{callback.__name__}", daemon=True).start()

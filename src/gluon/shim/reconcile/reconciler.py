@@ -91,24 +91,27 @@ class Reconciler:
         while self._workers - len(self._slow) <= self._pace.workers:
             key = await self.queue.take()
             try:
-                await self._reconcile(key)
+                while await self._reconcile(key):
+                    pass
             finally:
                 self._slow.discard(key)
                 self.queue.done(key)
         self._workers -= 1
 
-    async def _reconcile(self, key: ObjectKey) -> None:
+    async def _reconcile(self, key: ObjectKey) -> bool:
+        """Makes one step; True: a call is claimed now, so look again at once."""
         step = next_step(key, self.state, self._identity)
         self._note(key, step)
         match step:
             case Call():
-                await self._attempt(step)
+                return await self._attempt(step)
             case Refresh():
-                await self._write(outcome.refreshed(step, self.state, self._identity.controller))
+                await self._tidy(outcome.refreshed(step, self.state, self._identity.controller))
             case Drop():
-                await self._write(outcome.dropped(step, self.state))
+                await self._tidy(outcome.dropped(step, self.state))
             case Nothing() | Wait() | InUse():
                 pass
+        return False
 
     def _note(self, key: ObjectKey, step: Step) -> None:
         if not isinstance(step, Call):
@@ -122,30 +125,39 @@ class Reconciler:
 
     # -- one call --------------------------------------------------------------------------
 
-    async def _attempt(self, call: Call) -> None:
+    async def _attempt(self, call: Call) -> bool:
         key = call.object.id
         pause = self.attempts.pause(call)
         if pause is None:
-            return
+            return False
         if pause > 0:
             self.queue.add_later(key, pause)
-            return
+            return False
         self.attempts.begin(call)
         try:
             claim = outcome.claim(call, self.state, self._identity.controller)
-            if claim is not None and not await self._write(claim):
-                log.info("%s: another controller was faster", call)
-                self.attempts.forget(key)
-                return
+            if claim is not None:
+                return await self._claim(call, claim)
+            # Nothing is awaited between the plan and the call, so what the plan saw still holds.
             if await self._write(await self._make(call)):
                 self.attempts.forget(key)
         except (CallFailed, WriteRefused) as error:
             await self._failed(call, error)
         self.queue.add((key,))
+        return False
+
+    async def _claim(self, call: Call, claim: Writes) -> bool:
+        if await self._write(claim):
+            return True
+        log.info("%s: another controller was faster", call)
+        self.attempts.forget(call.object.id)
+        return False
 
     async def _make(self, call: Call) -> Writes:
         started, result = time.monotonic(), "failed"
         self._calling.add(call.object.id)
+        if self.attempts.is_overdue(call.object.id):
+            self._give_place(call.object.id)
         try:
             binding = await self._calls.make(call, self.state.desired)
             result = "ok"
@@ -179,11 +191,16 @@ class Reconciler:
 
     def _overdue(self, call: Call) -> None:
         key = call.object.id
-        if key in self._calling and len(self._slow) < MAX_SLOW:
+        if key in self._calling:
             log.warning("%s has not returned for %g s", call, self._pace.report_after)
+            self._give_place(key)
+        self._tasks.create_task(self._report(call))
+
+    def _give_place(self, key: ObjectKey) -> None:
+        """A call that is, or was before, overdue must not keep the others waiting."""
+        if key not in self._slow and len(self._slow) < MAX_SLOW:
             self._slow.add(key)
             self._add_worker()
-        self._tasks.create_task(self._report(call))
 
     async def _report(self, call: Call) -> None:
         silent = f"{call.callback} has not returned for {self._pace.report_after:g} s"
@@ -197,6 +214,13 @@ class Reconciler:
             log.warning("%s: its failure could not be reported: %s", call.object.id, error)
 
     # -- etcd, and the state after it ------------------------------------------------------
+
+    async def _tidy(self, writes: Writes) -> None:
+        """Writes what is no news to the backend."""
+        try:
+            await self._write(writes)
+        except WriteRefused as error:
+            log.warning("%s: its answer could not be brought up to date: %s", writes.key, error)
 
     async def _write(self, writes: Writes) -> bool:
         """Writes, and takes what was written into the state; False: a claim came too late."""

@@ -15,7 +15,20 @@ from msgspec import UNSET, Struct
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import UNBOUND_ANSWER, encode
-from gluon.etcd import Client, Compare, Delete, EtcdError, InvalidRequest, Op, Put, Txn, TxnResult, Unavailable
+from gluon.etcd import (
+    Client,
+    Compare,
+    Delete,
+    EtcdError,
+    Get,
+    GetResult,
+    InvalidRequest,
+    Op,
+    Put,
+    Txn,
+    TxnResult,
+    Unavailable,
+)
 from gluon.shim.plan.outcome import Writes
 
 log = logging.getLogger(__name__)
@@ -47,6 +60,8 @@ class _Item(Struct, frozen=True):
     key: ObjectKey
     op: Op
     guarded: bool
+    claimed: bytes | None
+    """The answer of a claim, all or nothing."""
     done: asyncio.Future[Written]
 
 
@@ -68,7 +83,13 @@ class Recorder:
             WriteRefused: etcd refused just this write.
         """
         done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        item = _Item(key=writes.key, op=self._op(writes), guarded=writes.touches_answer, done=done)
+        item = _Item(
+            key=writes.key,
+            op=self._op(writes),
+            guarded=writes.touches_answer,
+            claimed=_answer_value(writes) if writes.claim else None,
+            done=done,
+        )
         self._items.append(item)
         self._ready.set()
         return await item.done
@@ -110,14 +131,14 @@ class Recorder:
                 _settle(item, deposed)
             raise deposed
         for item, response in zip(batch, result.responses, strict=True):
-            answered = not item.guarded or (isinstance(response, TxnResult) and response.succeeded)
-            _settle(item, Written(revision=result.revision, answered=answered))
+            _settle(item, _written(item, response, result.revision))
 
     async def _txn(self, batch: list[_Item]) -> TxnResult:
         """Tries until etcd answers; a batch whose outcome is unknown is safe to write again.
 
         Records are last-write-wins and only ours.  An answer that went through the first time
         fails its guard the second time: the mirror then shows it, and the key is planned again.
+        Of a claim the value that is there then says whether it was this one that went through.
         """
         failing = False
         while True:
@@ -144,15 +165,29 @@ class Recorder:
         guard = Compare.mod_revision(answer_key, held.revision if held is not None and held.exists else 0)
         answer: Op = Delete(answer_key)
         if not writes.drop_answer:
-            data = encode(writes.answer) if isinstance(writes.answer, Struct) else UNBOUND_ANSWER
-            answer = Put(answer_key, data)
-        return Txn([guard], [*record, answer], () if writes.claim else record)
+            answer = Put(answer_key, _answer_value(writes))
+        return Txn([guard], [*record, answer], [Get(answer_key)] if writes.claim else record)
 
     def _record_ops(self, writes: Writes) -> list[Op]:
         if writes.record is UNSET:
             return []
         key = keys.applied(self._controller, writes.key)
         return [Put(key, encode(writes.record)) if isinstance(writes.record, Struct) else Delete(key)]
+
+
+def _answer_value(writes: Writes) -> bytes:
+    return encode(writes.answer) if isinstance(writes.answer, Struct) else UNBOUND_ANSWER
+
+
+def _written(item: _Item, response: object, revision: int) -> Written:
+    """What the response to one key's operation says."""
+    if not (item.guarded and isinstance(response, TxnResult)):
+        return Written(revision=revision, answered=True)
+    if item.claimed is not None and not response.succeeded:
+        found = response.responses[0]
+        if isinstance(found, GetResult) and found.item is not None and found.item.value == item.claimed:
+            return Written(revision=found.item.mod_revision, answered=True)
+    return Written(revision=revision, answered=response.succeeded)
 
 
 def _settle(item: _Item, outcome: Written | Exception) -> None:

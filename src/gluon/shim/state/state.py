@@ -6,8 +6,6 @@ step may differ now; nothing here decides what that step is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from gluon.contract.keys import ObjectKey
@@ -41,6 +39,7 @@ class State:
         self.proton = proton
         self.desired = Model(proton)
         self.applied = Model(proton)
+        self._attempted = Model(proton)
         self.records: dict[ObjectKey, AppliedRecord] = {}
         self._answers: dict[ObjectKey, HeldAnswer] = {}
 
@@ -64,18 +63,16 @@ class State:
         self.desired = self.desired.having(obj)
         concerned = {obj.id}
         if before is None or before.attributes != obj.attributes:
-            concerned |= self._dependents(obj.id)
-            if before is None or obj.base is Base.PORT:
-                concerned |= self._dependents_of(concerned)
+            concerned |= self._all_dependents(obj.id)
         return concerned
 
     def forget(self, key: ObjectKey) -> set[ObjectKey]:
         """The object is no longer wanted."""
         if key not in self.desired:
             return set()
-        concerned = {key, *self._dependents(key)}
+        concerned = {key, *self._all_dependents(key)}
         self.desired = self.desired.lacking(key)
-        return concerned | self._dependents_of(concerned)
+        return concerned
 
     # -- applied ---------------------------------------------------------------------------
 
@@ -83,17 +80,32 @@ class State:
         """The backend has the object as recorded."""
         before = self.records.get(key)
         previous = self.applied.find(key)
+        let_go = self._let_go(key, base, record)
         self.records[key] = record
         self.applied = self.applied.having(Object(key, base, record.attributes, record.revision))
         concerned = {key}
         if before is None or previous is None or _matters_to_others(before, record):
             concerned |= self._dependents(key)
             if base is Base.PORT:
-                concerned |= self._dependents_of(concerned)
+                concerned |= self._all_dependents(key)
+        return concerned | let_go
+
+    def _let_go(self, key: ObjectKey, base: Base, record: AppliedRecord) -> set[ObjectKey]:
+        """Notes what is attempted; returns what was named until now and may wait to be deleted."""
+        released: set[ObjectKey] = set()
+        attempted, previous = self._attempted.find(key), self.applied.find(key)
+        if attempted is not None and attempted.attributes != record.attempted:
+            released |= names_of(self.proton, attempted)
+            self._attempted = self._attempted.lacking(key)
+        if record.attempted:
+            self._attempted = self._attempted.having(Object(key, base, record.attempted, record.revision))
         if previous is not None and previous.attributes != record.attributes:
-            # It may have let go of something that waits to be deleted.
-            concerned |= names_of(self.proton, previous)
-        return concerned
+            released |= names_of(self.proton, previous)
+        return released
+
+    def dependents(self, key: ObjectKey) -> set[ObjectKey]:
+        """The objects that name this one at the backend, or may do so."""
+        return {*self.applied.referrers(key), *self._attempted.referrers(key)}
 
     def unapply(self, key: ObjectKey) -> set[ObjectKey]:
         """The backend no longer has the object."""
@@ -102,6 +114,10 @@ class State:
         if previous is None:
             return set()
         concerned = {key, *self._dependents(key), *names_of(self.proton, previous)}
+        attempted = self._attempted.find(key)
+        if attempted is not None:
+            concerned |= names_of(self.proton, attempted)
+            self._attempted = self._attempted.lacking(key)
         port = self.applied.port_of(previous)
         if port is not None:
             concerned.add(port.id)
@@ -114,7 +130,8 @@ class State:
         """An answer key changed; older news than what is known are ignored."""
         if held.revision < self.answer(key).revision:
             return set()
-        if held == self._answers.get(key):
+        known = self._answers.get(key)
+        if held == known or (known is None and not held.exists):
             return set()
         self._answers[key] = held
         return {key}
@@ -132,9 +149,20 @@ class State:
     def _dependents(self, key: ObjectKey) -> set[ObjectKey]:
         return {*self.desired.referrers(key), *self.applied.referrers(key)}
 
-    def _dependents_of(self, keys: Iterable[ObjectKey]) -> set[ObjectKey]:
-        return {dependent for key in keys for dependent in self._dependents(key)}
+    def _all_dependents(self, key: ObjectKey) -> set[ObjectKey]:
+        """Whether an object is wanted hangs on the whole chain of what it names."""
+        found: set[ObjectKey] = set()
+        ahead = {key}
+        while ahead:
+            ahead = {dependent for name in ahead for dependent in self._dependents(name)} - found
+            found |= ahead
+        return found
 
 
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:
-    return before.claimed != after.claimed or before.binding != after.binding or before.attributes != after.attributes
+    return (
+        before.claimed != after.claimed
+        or before.attempted != after.attempted
+        or before.binding != after.binding
+        or before.attributes != after.attributes
+    )

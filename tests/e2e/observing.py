@@ -1,0 +1,98 @@
+"""How the tests look at a running stack: etcd as an operator would, the API over HTTP, and with patience."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+
+from gluon.testing.etcd import LocalEtcd
+from gluon.testing.process import ServerProcess, console_script
+from gluon.testing.stack import LocalStack
+
+T = TypeVar("T")
+
+TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
+MAC = "c8:2a:14:04:43:80"
+CLIENT_TIMEOUT = 30.0
+
+
+def wait_for(condition: Callable[[], T], what: str, timeout: float = 15.0) -> T:
+    """The first true value of `condition`."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what}; last seen: {value!r}")
+        time.sleep(0.02)
+
+
+def wait_until_clean(look: Callable[[], list[str]], timeout: float) -> list[str]:
+    """Looks until there is no problem left, or the time is up; the problems of the last look."""
+    deadline = time.monotonic() + timeout
+    while True:
+        problems = look()
+        if not problems or time.monotonic() > deadline:
+            return problems
+        time.sleep(0.3)
+
+
+def dump(etcd: LocalEtcd, prefix: str) -> dict[str, Any]:
+    """All below a prefix, by what follows it."""
+    key, end = prefix.encode(), prefix.encode()[:-1] + bytes([ord(prefix[-1]) + 1])
+    answer = etcd.call("kv/range", key=base64.b64encode(key).decode(), range_end=base64.b64encode(end).decode())
+    pairs = [(base64.b64decode(kv["key"]), base64.b64decode(kv.get("value", ""))) for kv in answer.get("kvs", [])]
+    return {key.decode().removeprefix(prefix): json.loads(value or b"null") for key, value in pairs}
+
+
+def api(stack: LocalStack, proton: str = "net-l3vpn") -> httpx.Client:
+    """The REST API of one proton."""
+    return httpx.Client(base_url=f"{stack.url}/proton/{proton}/v1.0", timeout=CLIENT_TIMEOUT, trust_env=False)
+
+
+def create_port(client: httpx.Client, **attributes: Any) -> dict[str, Any]:
+    """Creates a port through the API."""
+    return create(client, "ports", mac_address=MAC, **attributes)
+
+
+def create(client: httpx.Client, plural: str, **attributes: Any) -> dict[str, Any]:
+    """Creates an object through the API."""
+    answer = client.post(f"/{plural}", json={"tenant_id": TENANT, **attributes})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def put(client: httpx.Client, path: str, **attributes: Any) -> dict[str, Any]:
+    """Changes an object through the API."""
+    answer = client.put(path, json=attributes)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def get(client: httpx.Client, path: str) -> dict[str, Any]:
+    """Shows an object through the API."""
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def status(shim: ServerProcess) -> dict[str, Any]:
+    """What a shim says of itself."""
+    return dict(httpx.get(f"{shim.health}/status", timeout=5, trust_env=False).raise_for_status().json())
+
+
+def protonclient(stack: LocalStack, *arguments: str) -> Any:
+    """Runs the command line, which must succeed; its JSON output, None for a command without any."""
+    port = stack.url.rpartition(":")[2]
+    shows = not any(part.endswith("-delete") for part in arguments[:3])
+    command = [console_script("protonclient"), "--port", port, *arguments, *(["-f", "json"] if shows else [])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_TIMEOUT, check=False)
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
+    return json.loads(done.stdout) if shows else None

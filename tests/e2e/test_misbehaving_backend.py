@@ -1,0 +1,160 @@
+"""A backend that misbehaves for one object: the others go on, and the API says what is wrong."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gluon.testing.stack import LocalStack
+
+from .observing import api, create, create_port, get, put, wait_for
+from .recording import Recording
+
+PROTON = {"api": {"bind_timeout": 6}}
+SHIM = {"report_after": 0.5, "retry_min": 0.05, "retry_max": 0.2, "workers": 4}
+OTHERS = 8
+
+BAD_BINDS = {
+    "raise": "bind_port of backend {backend} raised RuntimeError: the device has no Port",
+    "refuse": "the device is full",
+    "hang": "bind_port has not returned for 0.5 s",
+    "dict": "expected gluon.shim.backend.Binding",
+    "none": "bind_port of backend {backend} returned None",
+    "type": "returned vif_type 7, expected a name",
+    "empty": "returned vif_type '', expected a name",
+    "unbound": "returned vif_type unbound; to refuse a port raise",
+    "object": "vif_details that are not JSON",
+    "long": "expected at most 4095",
+}
+
+
+class Running:
+    """A stack whose shim has the one backend or the other."""
+
+    def __init__(self, stack: LocalStack, client: httpx.Client, recording: Recording, backend: str) -> None:
+        self.stack = stack
+        self.client = client
+        self.recording = recording
+        self.backend = backend
+
+    def bad_port(self, fault: str) -> dict[str, Any]:
+        """A port whose bind goes wrong, created unbound."""
+        key = str(uuid.uuid4())
+        self.recording.misbehave(key, "bind_port", fault)
+        return create_port(self.client, id=key)
+
+    def assert_others_bind(self) -> None:
+        for number in range(OTHERS):
+            port = create_port(self.client, host_id="compute-1", device_id=f"vm-{number}")
+            assert (port["vif_type"], port["status"]) == ("ovs", "ACTIVE"), port
+
+    def bind_fails(self, port: dict[str, Any]) -> dict[str, Any]:
+        put(self.client, f"/ports/{port['id']}", host_id="compute-1", device_id="vm-1")
+        shown = get(self.client, f"/ports/{port['id']}")
+        assert (shown["vif_type"], shown["status"]) == ("binding_failed", "ERROR"), shown
+        return shown
+
+
+@pytest.fixture(scope="module", params=["recording", "blocking"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    directory = tmp_path_factory.mktemp(request.param)
+    recording = Recording(directory / "recording")
+    options = recording.options(request.param, **SHIM)
+    with (
+        LocalStack(directory, proton=PROTON, shim=options, environment=recording.environment) as stack,
+        api(stack) as client,
+    ):
+        yield Running(stack, client, recording, request.param)
+
+
+@pytest.mark.parametrize("fault", BAD_BINDS)
+def test_a_bind_that_fails_says_why(running: Running, fault: str) -> None:
+    shown = running.bind_fails(running.bad_port(fault))
+    assert BAD_BINDS[fault].format(backend=running.backend) in shown["status_reason"]
+
+
+def test_more_hanging_binds_than_workers_hold_nobody_up(running: Running) -> None:
+    hanging = [running.bad_port("hang") for _ in range(2 * SHIM["workers"])]
+    for port in hanging:
+        running.bind_fails(port)
+    running.assert_others_bind()
+
+
+def test_others_bind_while_one_hangs(running: Running) -> None:
+    port = running.bad_port("hang")
+    running.bind_fails(port)
+    running.assert_others_bind()
+    assert get(running.client, f"/ports/{port['id']}")["status"] == "ERROR"
+
+
+def test_others_bind_while_one_raises_again_and_again(running: Running) -> None:
+    port = running.bad_port("raise")
+    running.bind_fails(port)
+    running.assert_others_bind()
+    tried = len(running.recording.callbacks(port["id"]))
+    wait_for(lambda: len(running.recording.callbacks(port["id"])) > tried, "it is tried again")
+
+
+def test_a_bind_that_works_again_is_bound_without_a_request(running: Running) -> None:
+    port = running.bad_port("raise")
+    running.bind_fails(port)
+    running.recording.behave(port["id"])
+    path = f"/ports/{port['id']}"
+    wait_for(lambda: get(running.client, path)["vif_type"] == "ovs", "the port is bound after all")
+    shown = get(running.client, path)
+    assert (shown["status"], shown["status_reason"]) == ("ACTIVE", None)
+
+
+def test_a_refused_bind_is_not_tried_again_until_it_is_asked_for(running: Running) -> None:
+    port = running.bad_port("refuse")
+    running.bind_fails(port)
+    running.recording.behave(port["id"])
+    running.assert_others_bind()
+    assert running.recording.callbacks(port["id"]).count("bind_port") == 1
+    again = put(running.client, f"/ports/{port['id']}", host_id="compute-1", device_id="vm-1")
+    assert (again["vif_type"], again["status"], again["status_reason"]) == ("ovs", "ACTIVE", None)
+
+
+def test_a_service_that_fails_says_why_until_it_works(running: Running) -> None:
+    key = str(uuid.uuid4())
+    running.recording.misbehave(key, "modify_service", "raise")
+    create(running.client, "vpns", id=key, name="blue")
+    expected = f"modify_service of backend {running.backend} raised RuntimeError: the device has no VpnService"
+    wait_for(lambda: get(running.client, f"/vpns/{key}")["status_reason"] == expected, "the VPN says what is wrong")
+    running.assert_others_bind()
+    running.recording.behave(key)
+    wait_for(lambda: get(running.client, f"/vpns/{key}")["status_reason"] is None, "the VPN is well again")
+
+
+def test_a_port_whose_unbind_fails_says_so_and_can_be_deleted(running: Running) -> None:
+    port = create_port(running.client, host_id="compute-1", device_id="vm-1")
+    path = f"/ports/{port['id']}"
+    running.recording.misbehave(port["id"], "unbind_port", "raise")
+    assert put(running.client, path, host_id=None, device_id=None)["vif_type"] == "unbound"
+    wait_for(lambda: "unbind_port" in (get(running.client, path)["status_reason"] or ""), "it says what is wrong")
+    assert running.client.delete(path).status_code == 204
+    running.recording.behave(port["id"])
+    wait_for(lambda: running.recording.callbacks(port["id"])[-1] == "delete_port", "it is deleted at the backend")
+
+
+def test_with_default_options_a_hanging_bind_is_answered_before_the_bind_timeout(
+    tmp_path: Path, recording: Recording
+) -> None:
+    key = str(uuid.uuid4())
+    recording.misbehave(key, "bind_port", "hang")
+    with (
+        LocalStack(tmp_path, shim=recording.options(), environment=recording.environment) as stack,
+        api(stack) as client,
+    ):
+        begin = time.monotonic()
+        shown = create_port(client, id=key, host_id="compute-1", device_id="vm-1")
+        waited = time.monotonic() - begin
+        assert (shown["vif_type"], shown["status"]) == ("binding_failed", "ERROR")
+        assert shown["status_reason"] == "bind_port has not returned for 5 s"
+        assert waited < 8, "the shim's report came before proton-server gave up"

@@ -1,0 +1,90 @@
+"""Two shims that both match a host: one binds, the other holds InUse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from gluon.testing.process import ServerProcess
+from gluon.testing.stack import LocalStack
+
+from .observing import api, create_port, dump, get, put, status, wait_for
+from .recording import Recording
+
+PORTS = 20
+
+
+def _binders(recording: Recording, port: str) -> list[str]:
+    return [e.controller for e in recording.entries() if e.key == port and e.callback == "bind_port"]
+
+
+def _in_use(shim: ServerProcess) -> dict[str, str]:
+    return dict(status(shim)["protons"]["net-l3vpn"]["held_objects"])
+
+
+def _winner(port: dict[str, Any]) -> str:
+    assert port["vif_type"] == "ovs", port
+    return str(port["vif_details"]["bridge_name"].removeprefix("br-"))
+
+
+def test_exactly_one_binds_and_the_other_holds_in_use(tmp_path: Path, recording: Recording) -> None:
+    north = recording.options(controller="north", leader_ttl=2)
+    south = recording.options(controller="south", leader_ttl=2)
+    with LocalStack(tmp_path, shim=north, environment=recording.environment) as stack:
+        other = stack.shim_server("other-shim", south)
+        with other, api(stack) as client:
+            shims = {"north": stack.shim, "south": other}
+            ports = [create_port(client, host_id="compute-1", device_id="vm-1") for _ in range(PORTS)]
+            for port in ports:
+                won = _winner(port)
+                assert _binders(recording, port["id"]) == [won]
+                answer = dump(stack.etcd, "/controller/net-l3vpn/Port/")[port["id"]]
+                assert (answer["controller"], answer["host_id"]) == (won, "compute-1")
+                loser = shims["south" if won == "north" else "north"]
+                wait_for(
+                    lambda name=f"net-l3vpn/Port/{port['id']}", loser=loser, won=won: (
+                        _in_use(loser).get(name) == f"is in use by controller {won}"
+                    ),
+                    f"{loser.name} holds InUse",
+                )
+            _assert_the_other_takes_over_only_what_is_free(shims, recording, client, ports[0])
+
+
+def _assert_the_other_takes_over_only_what_is_free(
+    shims: dict[str, ServerProcess], recording: Recording, client: Any, port: dict[str, Any]
+) -> None:
+    won = _winner(port)
+    loser = "south" if won == "north" else "north"
+    path = f"/ports/{port['id']}"
+    # The loser is told of every change, and still leaves the port to the one that has it.
+    renamed = put(client, path, name="renamed")
+    assert _winner(renamed) == won
+    unbound = put(client, path, host_id=None, device_id=None)
+    assert unbound["vif_type"] == "unbound"
+    wait_for(lambda: "unbind_port" in recording.callbacks(port["id"]), "it is unbound")
+    assert shims[won].stop(5) == 0
+    bound = put(client, path, host_id="compute-1", device_id="vm-2")
+    assert _winner(bound) == loser
+    assert _binders(recording, port["id"]) == [won, loser]
+    assert Counter(e.controller for e in recording.entries() if e.callback == "unbind_port") == {won: 1}
+    shims[won].start()
+    shims[won].wait_ready()
+    wait_for(lambda: _in_use(shims[won]).get(f"net-l3vpn/Port/{port['id']}"), "the winner of old holds InUse now")
+    assert _winner(get(client, path)) == loser
+    assert _binders(recording, port["id"]) == [won, loser]
+
+
+def test_a_port_stays_with_its_controller_while_that_is_down(tmp_path: Path, recording: Recording) -> None:
+    north = recording.options(controller="north", leader_ttl=2)
+    south = recording.options(controller="south", leader_ttl=2)
+    with LocalStack(tmp_path, shim=north, environment=recording.environment) as stack, api(stack) as client:
+        port = create_port(client, host_id="compute-1", device_id="vm-1")
+        assert _winner(port) == "north"
+        stack.shim.kill()
+        with stack.shim_server("other-shim", south) as other:
+            name = f"net-l3vpn/Port/{port['id']}"
+            wait_for(lambda: _in_use(other).get(name) == "is in use by controller north", "the other holds InUse")
+            assert _winner(get(client, f"/ports/{port['id']}")) == "north"
+            assert _winner(create_port(client, host_id="compute-1", device_id="vm-2")) == "south"
+            assert _binders(recording, port["id"]) == ["north"]

@@ -51,6 +51,7 @@ async def test_all_agree_after_a_kill_under_load(tmp_path: Path, recording: Reco
         )
     told = f"victim {victim}, seed {seed}, {load.answers} answers, broken connections: {load.broken}"
     assert load.problems == [], told
+    assert victim == "proton" or load.broken == [], told
     assert differ == [], told
     assert Account(recording.entries()).violations == [], told
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -20,23 +20,60 @@ from .recording import Recording
 BOUND = 5.0
 
 
-def assert_ends(server: ServerProcess) -> None:
-    code = server.stop(BOUND)
-    assert code == 0, f"{server.name}: exit code {code}, -9 means killed after {BOUND:g} s:\n{server.log[-3000:]}"
-    assert "Traceback" not in server.log, server.log[-6000:]
+class Started(NamedTuple):
+    """A stack, all of it up."""
+
+    stack: LocalStack
+    recording: Recording
+
+    @property
+    def servers(self) -> list[ServerProcess]:
+        return [self.stack.proton, self.stack.shim]
+
+
+@pytest.fixture(scope="module", params=["recording", "blocking"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    directory = tmp_path_factory.mktemp(request.param)
+    recording = Recording(directory / "recording")
+    options = recording.options(request.param)
+    with LocalStack(directory, shim=options, environment=recording.environment) as stack:
+        yield Started(stack, recording)
+
+
+@pytest.fixture
+def started(shared: Started) -> Started:
+    """The stack of the module, with what an earlier test ended started again."""
+    if not shared.stack.etcd.pid:
+        shared.stack.etcd.start()
+    for server in shared.servers:
+        if not server.is_running:
+            server.log_file.unlink(missing_ok=True)
+            server.start()
+    for server in shared.servers:
+        server.wait_ready()
+    wait_for(lambda: "is in sync" in shared.stack.shim.log, "the shim leads")
+    return shared
+
+
+def assert_end(servers: Sequence[ServerProcess]) -> None:
+    """Ends one after the other."""
+    for server in servers:
+        code = server.stop(BOUND)
+        assert code == 0, f"{server.name}: exit code {code}, -9 means killed after {BOUND:g} s:\n{server.log[-3000:]}"
+        assert "Traceback" not in server.log, server.log[-6000:]
 
 
 @contextmanager
-def creating(stack: LocalStack, **attributes: str) -> Iterator[None]:
-    """Ports are created by several clients for as long as the server answers."""
+def creating(stack: LocalStack) -> Iterator[None]:
+    """Bound ports are created by several clients for as long as the server answers."""
     enough = threading.Event()
 
     def create_on_and_on() -> None:
         with api(stack) as client:
             while not enough.is_set():
                 try:
-                    create_port(client, **attributes)
-                except (httpx.TransportError, AssertionError):
+                    create_port(client, host_id="compute-1", device_id="vm-1")
+                except httpx.TransportError:
                     return
 
     threads = [threading.Thread(target=create_on_and_on) for _ in range(8)]
@@ -50,71 +87,64 @@ def creating(stack: LocalStack, **attributes: str) -> Iterator[None]:
             thread.join(30)
 
 
-@pytest.mark.parametrize("first", ["proton", "shim"])
-def test_idle(tmp_path: Path, first: str) -> None:
-    with LocalStack(tmp_path) as stack:
-        servers = [stack.proton, stack.shim]
-        for server in servers if first == "proton" else reversed(servers):
-            assert_ends(server)
+def test_idle(started: Started) -> None:
+    assert_end(started.servers)
 
 
-@pytest.mark.parametrize("first", ["proton", "shim"])
-def test_busy(tmp_path: Path, first: str) -> None:
-    with LocalStack(tmp_path) as stack:
-        servers = [stack.proton, stack.shim]
-        with creating(stack, host_id="compute-1", device_id="vm-1"):
-            wait_for(lambda: stack.shim.log.count(" bind_port ") > 50, "binds are under way")
-            for server in servers if first == "proton" else reversed(servers):
-                assert_ends(server)
+@pytest.mark.parametrize("first", ["proton-server", "proton-shim-server"])
+def test_busy(started: Started, first: str) -> None:
+    before = len(started.recording.entries())
+    with creating(started.stack):
+        wait_for(lambda: len(started.recording.entries()) > before + 100, "binds are under way")
+        assert_end(sorted(started.servers, key=lambda server: server.name != first))
 
 
-@pytest.mark.parametrize("backend", ["recording", "blocking"])
-def test_while_a_bind_waits(tmp_path: Path, recording: Recording, backend: str) -> None:
+def test_while_a_bind_waits(started: Started) -> None:
     key = str(uuid.uuid4())
-    recording.misbehave(key, "bind_port", "hang")
-    with LocalStack(tmp_path, shim=recording.options(backend), environment=recording.environment) as stack:
-        answers: list[dict[str, object]] = []
+    started.recording.misbehave(key, "bind_port", "hang")
+    answers: list[dict[str, object]] = []
 
-        def bind() -> None:
-            with api(stack) as client:
-                answers.append(create_port(client, id=key, host_id="compute-1", device_id="vm-1"))
+    def bind() -> None:
+        with api(started.stack) as client:
+            answers.append(create_port(client, id=key, host_id="compute-1", device_id="vm-1"))
 
-        waiting = threading.Thread(target=bind)
-        waiting.start()
-        wait_for(lambda: recording.callbacks(key) == ["bind_port"], "the bind hangs")
-        assert_ends(stack.proton)
-        waiting.join(10)
-        assert [(a["vif_type"], a["status"]) for a in answers] == [("binding_failed", "ERROR")]
-        assert "the server stopped before a controller answered" in str(answers[0]["status_reason"])
-        assert_ends(stack.shim)
-
-
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-def test_while_etcd_is_down(tmp_path: Path, how: str) -> None:
-    with LocalStack(tmp_path) as stack:
-        if how == "killed":
-            stack.etcd.kill()
-        else:
-            stack.etcd.freeze()
-        with api(stack) as client:
-            create_port(client)
-        assert_ends(stack.proton)
-        assert_ends(stack.shim)
+    waiting = threading.Thread(target=bind)
+    waiting.start()
+    wait_for(lambda: "bind_port" in started.recording.callbacks(key), "the bind hangs")
+    assert_end(started.servers)
+    waiting.join(10)
+    assert [(a["vif_type"], a["status"]) for a in answers] == [("binding_failed", "ERROR")]
+    assert "the server stopped before a controller answered" in str(answers[0]["status_reason"])
+    started.recording.behave(key)
 
 
-def test_a_standby(tmp_path: Path) -> None:
-    with LocalStack(tmp_path) as stack, stack.shim_server("standby", {}) as standby:
-        assert_ends(standby)
-        assert_ends(stack.shim)
+def test_while_etcd_is_killed(started: Started) -> None:
+    started.stack.etcd.kill()
+    with api(started.stack) as client:
+        create_port(client)
+    assert_end(started.servers)
 
 
-def test_before_etcd_was_ever_there(tmp_path: Path) -> None:
-    stack = LocalStack(tmp_path)
-    with stack.proton:
-        assert_ends(stack.proton)
-    stack.shim.start()
+def test_while_etcd_is_frozen(started: Started) -> None:
+    started.stack.etcd.freeze()
     try:
-        wait_for(lambda: "ready" in stack.shim.log, "the shim waits for etcd")
-        assert_ends(stack.shim)
+        with api(started.stack) as client:
+            create_port(client)
+        assert_end(started.servers)
     finally:
-        stack.shim.stop()
+        started.stack.etcd.thaw()
+
+
+def test_a_standby(started: Started) -> None:
+    with started.stack.shim_server("standby", started.recording.options()) as standby:
+        assert_end([standby])
+
+
+def test_before_etcd_is_there(started: Started) -> None:
+    assert_end(started.servers)
+    started.stack.etcd.kill()
+    for server in started.servers:
+        server.start()
+    for server in started.servers:
+        wait_for(lambda server=server: "ready: " in server.log.splitlines()[-1], f"{server.name} waits for etcd")
+    assert_end(started.servers)

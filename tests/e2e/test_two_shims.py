@@ -20,7 +20,8 @@ def _binders(recording: Recording, port: str) -> list[str]:
 
 
 def _in_use(shim: ServerProcess) -> dict[str, str]:
-    return dict(status(shim)["protons"]["net-l3vpn"]["held_objects"])
+    """Objects that the shim holds back, and why; none while it does not lead."""
+    return dict(status(shim)["protons"].get("net-l3vpn", {}).get("held_objects", {}))
 
 
 def _winner(port: dict[str, Any]) -> str:

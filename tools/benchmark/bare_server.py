@@ -38,7 +38,7 @@ async def create_tables(file: Path) -> None:
 
 
 class BareDatabase:
-    """SQLite, with the four statements of a create and the three of a bind."""
+    """SQLite, with the statements of a create and of a bind."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, isolation_level=None)

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 FINISH_TIMEOUT = 3
 """Time for requests that run when the server is asked to stop, in seconds."""
+KEEP_ALIVE = 75
+"""Time that an idle connection is kept, in seconds.  Longer than clients keep theirs: whoever closes
+first must be the one who sends, or a request meets a connection that is just being closed."""
 BACKGROUND_TIMEOUT = 1.0
 """Time for the publisher and the answers to end after that, in seconds."""
 RESTART = 1.0
@@ -136,6 +139,7 @@ def _uvicorn(application: Any) -> uvicorn.Config:
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=FINISH_TIMEOUT,
+        timeout_keep_alive=KEEP_ALIVE,
     )
 
 

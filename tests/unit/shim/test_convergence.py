@@ -246,24 +246,23 @@ def test_a_crash_anywhere_forgets_nothing_even_if_the_wish_goes_back(what: str, 
     base = {"service_id": name("VpnService", 1).key} if object_type == "VpnBinding" else {}
     start = values(object_type, 1, **{**base, **before})
     end = None if change is None else {**start, **change}
-    reached_rest = False
-    for step, seed in itertools.product(range(60), range(3)):
-        world = World(L3VPN, seed)
+    for step in itertools.count(0, 3 if twice else 1):
+        world = World(L3VPN, seed=step)
         play(world, [("want", "VpnAfConfig", 2, {}), ("want", "VpnService", 2, {}), *EVERYTHING])
-        play(world, [("want", "Port", 2, {"host_id": "host-1", "device_id": "vm"}), ("advance", 200)])
+        play(world, [("want", "Port", 2, {"host_id": "host-1", "device_id": "vm"})])
         world.want(name(object_type, 1), start)
         world.settle()
         for _ in range(1 + twice):
             world.want(name(object_type, 1), end)
             moved = [world.advance() for _ in range(step)]
-            reached_rest |= not all(moved)
             world.want(name(object_type, 1), start)
             world.crash()
         mend(world)
         world.settle()
         world.check()
         empty(world)
-    assert reached_rest
+        if not all(moved):
+            return
 
 
 SFC_TYPES = ["Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder", "SfDataPlaneLocator", "SffSfBinding"]

@@ -87,7 +87,7 @@ def answered(port: Stored, answer: Answer | None) -> dict[str, Any]:
         port: as it is stored, with the bind_revision as far as it is known.
         answer: None when there is none, or when the controller has unbound the port.
     """
-    if answer is not None and answer.vif_type not in ("", UNBOUND):
+    if port.bind_request is not None and answer is not None and answer.vif_type not in ("", UNBOUND):
         wanted = _bind_result(port, answer) if _is_current(port, answer) else {}
     else:
         wanted = _reason_only(port, answer)

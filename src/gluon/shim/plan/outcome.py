@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord, PortBinding
 from gluon.schema.types import Base, Value
-from gluon.shim.plan.next_step import expected_answer, is_bound
+from gluon.shim.plan.next_step import expected_answer, is_bound, is_deleted
 from gluon.shim.plan.steps import Call, Callback, Drop, Refresh
 from gluon.shim.state import HeldAnswer, Object, State
 
@@ -64,7 +64,7 @@ def _attempting(call: Call, record: AppliedRecord | None) -> AppliedRecord:
     attributes = dict(call.object.attributes)
     if record.claimed and record.attempted is None and record.attributes == attributes:
         return record
-    return replace(record, attempted=attributes)
+    return replace(record, attempted=attributes, claimed=record.claimed or is_deleted(record))
 
 
 def _claim_bind(port: Object, record: AppliedRecord | None, state: State, controller: str) -> Writes | None:

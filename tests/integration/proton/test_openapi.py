@@ -1,0 +1,83 @@
+"""schemathesis drives the server by its own OpenAPI document."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from gluon.models import catalog
+from gluon.proton.api.openapi import document as make_document
+
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+)
+
+SCHEMA = schemathesis.openapi.from_dict(make_document(catalog.load(["net-l3vpn", "test"])))
+OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
+
+
+@pytest.fixture(scope="module")
+def server(shared_etcd, tmp_path_factory, server_class):
+    made = server_class(
+        tmp_path_factory.mktemp("openapi"), shared_etcd.endpoint, service_list="net-l3vpn,test", bind_timeout=0.1
+    )
+    made.start()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        return client.get("/openapi.json").json()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_every_answer_is_as_documented(operation, mode, server):
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=6,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def check(case):
+        case.call_and_validate(base_url=server.root, checks=CHECKS, timeout=20)
+
+    check()
+
+
+def test_every_route_and_object_is_documented(server, document):
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        for proton in ("net-l3vpn", "test"):
+            resources = client.get(f"/proton/{proton}/v1.0/").json()["resources"]
+            for resource in resources:
+                path = f"/proton/{proton}/v1.0/{resource['plural_name']}"
+                assert {"get", "post"} <= document["paths"][path].keys()
+                assert {"get", "put", "delete"} <= document["paths"][f"{path}/{{key}}"].keys()
+                shown = document["components"]["schemas"][f"{proton}.{resource['object']}"]["properties"]
+                assert {attribute["name"] for attribute in resource["attributes"]} < shown.keys()
+    assert "/proton/net-l3vpn/v1.0/ports/{parent_key}/interfaces/{key}" in document["paths"]
+
+
+def test_the_page_for_people_is_served(server):
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        assert client.get("/docs").status_code == 200

@@ -104,7 +104,10 @@ def _of_etcd(stack: LocalStack, shown: Objects) -> list[str]:
 
 def _of_shim(stack: LocalStack, shown: Objects) -> list[str]:
     records = dump(stack.etcd, "/shim/SimServer/applied/net-l3vpn/")
-    applied = {name: {} if record.get("claimed") else record["attributes"] for name, record in records.items()}
+    applied = {
+        name: record if record.keys() & {"claimed", "attempted"} else record["attributes"]
+        for name, record in records.items()
+    }
     numbers = status(stack.shim)["protons"].get("net-l3vpn", {"queue": "standby"})
     busy = {name: numbers.get(name) for name in ("queue", "failing", "in_use") if numbers.get(name)}
     return [*_differences("applied records and the API", applied, _at_backend(shown)), *([str(busy)] if busy else [])]

@@ -52,6 +52,11 @@ def dump(etcd: LocalEtcd, prefix: str) -> dict[str, Any]:
     return {key.decode().removeprefix(prefix): json.loads(value or b"null") for key, value in pairs}
 
 
+def wait_until_empty(etcd: LocalEtcd, prefix: str) -> None:
+    """Waits until no key begins with the prefix."""
+    wait_for(lambda: dump(etcd, prefix) == {}, f"{prefix} is empty")
+
+
 def api(stack: LocalStack, proton: str = "net-l3vpn") -> httpx.Client:
     """The REST API of one proton."""
     return httpx.Client(base_url=f"{stack.url}/proton/{proton}/v1.0", timeout=CLIENT_TIMEOUT, trust_env=False)

@@ -43,7 +43,9 @@ class Recording:
         (info / "entry_points.txt").write_text(ENTRY_POINTS)
         self.environment = {"PYTHONPATH": f"{installed}:{PLUGIN}"}
 
-    def options(self, backend: str = "recording", *, pause: float = 0.0, **shim: object) -> dict[str, dict[str, object]]:
+    def options(
+        self, backend: str = "recording", *, pause: float = 0.0, **shim: object
+    ) -> dict[str, dict[str, object]]:
         """Options of a shim that net-l3vpn is handled by one of the backends in."""
         return {
             "shim": {"handlers": f"net-l3vpn:{backend}", **shim},

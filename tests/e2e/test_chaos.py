@@ -10,6 +10,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ DOWN = (0.0, 1.5)
 QUIET_TIMEOUT = 45.0
 
 PROTON = {"api": {"bind_timeout": 3}}
-SHIM = {"leader_ttl": 2, "report_after": 2, "retry_max": 1}
+SHIM: dict[str, Any] = {"leader_ttl": 2, "report_after": 2, "retry_max": 1}
 
 
 @pytest.mark.asyncio

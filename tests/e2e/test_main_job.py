@@ -9,7 +9,7 @@ from typing import Any
 
 from gluon.testing.stack import LocalStack
 
-from .observing import MAC, TENANT, dump, protonclient, wait_for
+from .observing import MAC, TENANT, dump, protonclient, wait_for, wait_until_empty
 
 VIF_DETAILS = {"port_filter": False, "bridge_name": "br-gluon"}
 ROUTE_TARGET = "65000:100"
@@ -59,7 +59,9 @@ class Vpn:
 
 
 def assert_bound(port: dict[str, Any], host: str) -> None:
-    shown = {name: port[name] for name in ("host_id", "device_id", "vif_type", "vif_details", "status", "status_reason")}
+    shown = {
+        name: port[name] for name in ("host_id", "device_id", "vif_type", "vif_details", "status", "status_reason")
+    }
     assert shown == {
         "host_id": host,
         "device_id": "vm-1",
@@ -125,7 +127,7 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
 
         _delete_the_rest(vpn, second)
         for prefix in ("/proton/", "/controller/", "/gluon/port/", "/shim/SimServer/applied/"):
-            wait_for(lambda prefix=prefix: dump(stack.etcd, prefix) == {}, f"{prefix} is empty")
+            wait_until_empty(stack.etcd, prefix)
 
 
 def _delete_the_rest(vpn: Vpn, bound_port: str) -> None:
@@ -141,7 +143,8 @@ def _delete_the_rest(vpn: Vpn, bound_port: str) -> None:
         "delete_service_binding", *vpn.callbacks_of(bound_port)[5:-1], "delete_port",
     ]  # fmt: skip
     assert sorted(vpn.callbacks_of(bound_port)[5:-1]) == ["delete_interface", "unbind_port"]
-    wait_for(lambda: len(vpn.callbacks_of(vpn.vpn)) > 0 and "delete_service" in vpn.callbacks_of(vpn.vpn), "no VPN")
+    wait_for(lambda: "delete_service" in vpn.callbacks_of(vpn.vpn), "the VPN is gone from the backend")
+    wait_for(lambda: f"delete_object VpnAfConfig {ROUTE_TARGET}" in vpn.callbacks(), "so is the route target")
     named = [line.split(" ")[0] for line in vpn.callbacks() if vpn.vpn in line or ROUTE_TARGET in line]
     assert [name for name in named if "service_binding" not in name] == [
         "modify_object", "modify_service", "delete_service", "delete_object",

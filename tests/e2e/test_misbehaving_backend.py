@@ -17,13 +17,14 @@ from .observing import api, create, create_port, get, put, wait_for
 from .recording import Recording
 
 PROTON = {"api": {"bind_timeout": 6}}
-SHIM = {"report_after": 0.5, "retry_min": 0.05, "retry_max": 0.2, "workers": 4}
+WORKERS = 4
+SHIM: dict[str, Any] = {"report_after": 0.3, "retry_min": 0.05, "retry_max": 0.2, "workers": WORKERS}
 OTHERS = 8
 
 BAD_BINDS = {
     "raise": "bind_port of backend {backend} raised RuntimeError: the device has no Port",
     "refuse": "the device is full",
-    "hang": "bind_port has not returned for 0.5 s",
+    "hang": "bind_port has not returned for 0.3 s",
     "dict": "expected gluon.shim.backend.Binding",
     "none": "bind_port of backend {backend} returned None",
     "type": "returned vif_type 7, expected a name",
@@ -80,7 +81,7 @@ def test_a_bind_that_fails_says_why(running: Running, fault: str) -> None:
 
 
 def test_more_hanging_binds_than_workers_hold_nobody_up(running: Running) -> None:
-    hanging = [running.bad_port("hang") for _ in range(2 * SHIM["workers"])]
+    hanging = [running.bad_port("hang") for _ in range(2 * WORKERS)]
     for port in hanging:
         running.bind_fails(port)
     running.assert_others_bind()

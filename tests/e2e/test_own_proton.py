@@ -6,14 +6,13 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from gluon.testing.stack import LocalStack
 
-from .observing import MAC, TENANT, api, dump, get, protonclient, wait_for
+from .observing import MAC, TENANT, api, dump, get, protonclient, wait_for, wait_until_empty
 
 MODEL = """
 file_version: "1.0"
@@ -79,7 +78,7 @@ class Running(NamedTuple):
 
     def assert_empty(self, proton: str) -> None:
         for prefix in (f"/proton/{proton}/", f"/controller/{proton}/", f"/shim/SimServer/applied/{proton}/"):
-            wait_for(lambda prefix=prefix: dump(self.stack.etcd, prefix) == {}, f"{prefix} is empty")
+            wait_until_empty(self.stack.etcd, prefix)
 
 
 @pytest.fixture(scope="module")
@@ -126,16 +125,27 @@ def test_a_model_alone_makes_a_proton(running: Running) -> None:
     bound = running.run("lab-bridge", "socket-update", socket, "--host_id", "compute-1", "--device_id", "vm-1")
     assert (bound["vif_type"], bound["status"], bound["speed"]) == ("ovs", "ACTIVE", 25)
     assert dump(running.stack.etcd, "/controller/lab-bridge/Socket/")[socket]["vif_type"] == "ovs"
-    for start in (f"bind_port {socket} on compute-1", f"modify_interface {socket}", f"modify_service {bridge}",
-                  f"modify_service_binding {socket}: None joins service {bridge}", f"modify_object Mirror {mirror}"):  # fmt: skip
+    for start in (
+        f"bind_port {socket} on compute-1",
+        f"modify_interface {socket}",
+        f"modify_service {bridge}",
+        f"modify_service_binding {socket}: None joins service {bridge}",
+        f"modify_object Mirror {mirror}",
+    ):
         running.assert_called(start)
     wait_for(lambda: running.applied("lab-bridge").keys() == wanted.keys(), "all of it is applied")
 
     running.run_together("lab-bridge", [("mirror-delete", mirror), ("member-delete", socket)])
     running.run_together("lab-bridge", [("socket-delete", socket), ("bridge-delete", bridge)])
     running.assert_empty("lab-bridge")
-    for start in (f"unbind_port {socket} from compute-1", f"delete_port {socket}", f"delete_interface {socket}",
-                  f"delete_service_binding {socket}", f"delete_service {bridge}", f"delete_object Mirror {mirror}"):  # fmt: skip
+    for start in (
+        f"unbind_port {socket} from compute-1",
+        f"delete_port {socket}",
+        f"delete_interface {socket}",
+        f"delete_service_binding {socket}",
+        f"delete_service {bridge}",
+        f"delete_object Mirror {mirror}",
+    ):
         running.assert_called(start)
 
 
@@ -227,4 +237,3 @@ def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
         running.run_together("ietf-sfc", commands)
     running.assert_empty("ietf-sfc")
     running.assert_called(f"delete_service {chain.forwarder}")
-

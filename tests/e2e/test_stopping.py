@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import httpx
@@ -35,7 +36,7 @@ class Started(NamedTuple):
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     directory = tmp_path_factory.mktemp(request.param)
     recording = Recording(directory / "recording")
-    options = recording.options(request.param)
+    options = recording.options(request.param, leader_ttl=2)
     with LocalStack(directory, shim=options, environment=recording.environment) as stack:
         yield Started(stack, recording)
 
@@ -47,12 +48,17 @@ def started(shared: Started) -> Started:
         shared.stack.etcd.start()
     for server in shared.servers:
         if not server.is_running:
-            server.log_file.unlink(missing_ok=True)
-            server.start()
+            start_anew(server)
     for server in shared.servers:
         server.wait_ready()
     wait_for(lambda: "is in sync" in shared.stack.shim.log, "the shim leads")
     return shared
+
+
+def start_anew(server: ServerProcess) -> None:
+    """Starts it, with an empty log."""
+    server.log_file.unlink(missing_ok=True)
+    server.start()
 
 
 def assert_end(servers: Sequence[ServerProcess]) -> None:
@@ -61,6 +67,10 @@ def assert_end(servers: Sequence[ServerProcess]) -> None:
         code = server.stop(BOUND)
         assert code == 0, f"{server.name}: exit code {code}, -9 means killed after {BOUND:g} s:\n{server.log[-3000:]}"
         assert "Traceback" not in server.log, server.log[-6000:]
+
+
+def _is_up(server: ServerProcess) -> bool:
+    return "ready: " in server.log
 
 
 @contextmanager
@@ -144,7 +154,7 @@ def test_before_etcd_is_there(started: Started) -> None:
     assert_end(started.servers)
     started.stack.etcd.kill()
     for server in started.servers:
-        server.start()
+        start_anew(server)
     for server in started.servers:
-        wait_for(lambda server=server: "ready: " in server.log.splitlines()[-1], f"{server.name} waits for etcd")
+        wait_for(partial(_is_up, server), f"{server.name} waits for etcd")
     assert_end(started.servers)

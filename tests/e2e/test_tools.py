@@ -57,7 +57,11 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing(tmp_path: Path) -> None:
 def _dev(directory: Path) -> Iterator[subprocess.Popen[str]]:
     """`make dev`, with its data below `directory`."""
     process = subprocess.Popen(
-        [sys.executable, "-u", TOOLS / "dev.py"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-u", TOOLS / "dev.py"],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         yield process
@@ -88,7 +92,9 @@ def test_dev_ends_when_a_server_ends(tmp_path: Path) -> None:
     with _dev(tmp_path) as process:
         assert process.stdout
         process.stdout.readline()
-        [server] = [each for each in _left_running(str(tmp_path)) if "proton-shim-server.conf" in " ".join(each.cmdline())]
+        [server] = [
+            each for each in _left_running(str(tmp_path)) if "proton-shim-server.conf" in " ".join(each.cmdline())
+        ]
         server.kill()
         output, _ = process.communicate(timeout=20)
         assert "proton-shim-server ended with exit code -9" in output

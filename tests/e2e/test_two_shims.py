@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ def _binders(recording: Recording, port: str) -> list[str]:
 def _in_use(shim: ServerProcess) -> dict[str, str]:
     """Objects that the shim holds back, and why; none while it does not lead."""
     return dict(status(shim)["protons"].get("net-l3vpn", {}).get("held_objects", {}))
+
+
+def _is_held(loser: ServerProcess, port: dict[str, Any], won: str) -> bool:
+    return _in_use(loser).get(f"net-l3vpn/Port/{port['id']}") == f"is in use by controller {won}"
 
 
 def _winner(port: dict[str, Any]) -> str:
@@ -44,9 +49,7 @@ def test_exactly_one_binds_and_the_other_holds_in_use(tmp_path: Path, recording:
                 assert (answer["controller"], answer["host_id"]) == (won, "compute-1")
                 loser = shims["south" if won == "north" else "north"]
                 wait_for(
-                    lambda name=f"net-l3vpn/Port/{port['id']}", loser=loser, won=won: (
-                        _in_use(loser).get(name) == f"is in use by controller {won}"
-                    ),
+                    partial(_is_held, loser, port, won),
                     f"{loser.name} holds InUse",
                 )
             _assert_the_other_takes_over_only_what_is_free(shims, recording, client, ports[0])
@@ -71,7 +74,7 @@ def _assert_the_other_takes_over_only_what_is_free(
     assert Counter(e.controller for e in recording.entries() if e.callback == "unbind_port") == {won: 1}
     shims[won].start()
     shims[won].wait_ready()
-    wait_for(lambda: _in_use(shims[won]).get(f"net-l3vpn/Port/{port['id']}"), "the winner of old holds InUse now")
+    wait_for(lambda: _is_held(shims[won], port, loser), "the winner of old holds InUse now")
     assert _winner(get(client, path)) == loser
     assert _binders(recording, port["id"]) == [won, loser]
 
@@ -84,8 +87,7 @@ def test_a_port_stays_with_its_controller_while_that_is_down(tmp_path: Path, rec
         assert _winner(port) == "north"
         stack.shim.kill()
         with stack.shim_server("other-shim", south) as other:
-            name = f"net-l3vpn/Port/{port['id']}"
-            wait_for(lambda: _in_use(other).get(name) == "is in use by controller north", "the other holds InUse")
+            wait_for(lambda: _is_held(other, port, "north"), "the other holds InUse")
             assert _winner(get(client, f"/ports/{port['id']}")) == "north"
             assert _winner(create_port(client, host_id="compute-1", device_id="vm-2")) == "south"
             assert _binders(recording, port["id"]) == ["north"]

@@ -123,7 +123,7 @@ def decode_answer(data: bytes) -> Answer | None:
     Raises:
         MalformedRecord: as `decode`.
     """
-    return None if data.strip() == UNBOUND_ANSWER else decode(Answer, data)
+    return None if data.translate(None, b" \t\r\n") == UNBOUND_ANSWER else decode(Answer, data)
 
 
 UNBOUND_ANSWER = b"{}"

@@ -25,6 +25,7 @@ from gluon.schema.types import Attribute, ObjectType, Proton
 
 ROOT = "/proton/"
 
+
 class Link(Struct, frozen=True):
     """Where something is served."""
 

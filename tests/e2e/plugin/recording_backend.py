@@ -3,6 +3,8 @@
 The servers of a test load them through their entry point (`..recording` writes it).
 """
 
+# ruff: noqa: ARG002 - a callback takes what the port promises, used or not
+
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +14,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from oslo_config import cfg
 
@@ -24,7 +26,9 @@ HANG = 30.0
 OPTIONS = [
     cfg.StrOpt("journal", help="File that each callback is appended to, as a line of JSON."),
     cfg.StrOpt("faults", help="Directory of faults: a file named for the object's key holds `<callback> <fault>`."),
-    cfg.FloatOpt("pause", default=0.0, help="Longest time in seconds that a callback takes on either side of its line."),
+    cfg.FloatOpt(
+        "pause", default=0.0, help="Longest time in seconds that a callback takes on either side of its line."
+    ),
 ]
 
 NONSENSE: dict[str, Any] = {
@@ -56,7 +60,7 @@ class RecordingBackend(Backend):
         options = context.conf.shim_recording
         self._journal = os.open(options.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._faults = Path(options.faults)
-        self._pause = options.pause
+        self._pause = float(options.pause)
         self._running: set[str] = set()
 
     async def bind_port(self, port: Object, model: Model) -> Binding:
@@ -121,7 +125,7 @@ class RecordingBackend(Backend):
         return fault if told == callback else ""
 
     def _some_time(self) -> float:
-        return random.random() * self._pause
+        return random.uniform(0, self._pause)
 
     def _write(self, called: Called) -> None:
         line = {
@@ -141,9 +145,9 @@ class RecordingBackend(Backend):
             raise Refused("the device is full")
         return called
 
-    def _bound(self, called: Called) -> Any:
+    def _bound(self, called: Called) -> Binding:
         if called.fault in NONSENSE:
-            return NONSENSE[called.fault]
+            return cast("Binding", NONSENSE[called.fault])
         return Binding("ovs", {"port_filter": False, "bridge_name": f"br-{self.context.controller}"})
 
 

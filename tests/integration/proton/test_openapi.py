@@ -48,12 +48,21 @@ def document(server):
         return client.get("/openapi.json").json()
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def cases() -> list:
+    """Bad requests only where there is something to get wrong; a key that nothing can have is just not found."""
+    return [
+        pytest.param(operation, mode, id=f"{operation.label} {mode}")
+        for operation in OPERATIONS
+        for mode in GenerationMode
+        if mode is GenerationMode.POSITIVE or operation.method in ("post", "put") or list(operation.query)
+    ]
+
+
+@pytest.mark.parametrize(("operation", "mode"), cases())
 def test_every_answer_is_as_documented(operation, mode, server):
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=6,
+        max_examples=5,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],

@@ -13,7 +13,9 @@ import pytest
 BINARIES = Path(sys.executable).parent
 
 
-def run(directory: Path, text: str, program: str = "proton-server", *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    directory: Path, text: str, program: str = "proton-server", *arguments: str
+) -> subprocess.CompletedProcess[str]:
     config = directory / "proton.conf"
     config.write_text(text)
     command = [str(BINARIES / program), *arguments, "--config-file", str(config)]

@@ -92,7 +92,10 @@ async def test_a_full_batch_of_ports_fits_into_one_transaction(client):
 
 
 def test_batches_keep_order_and_limits():
-    items = [item(b"x" * size, ObjectKey("p", "O", str(n))) for n, size in enumerate([1, MAX_BYTES, 2 * MAX_BYTES, *[1] * 150])]
+    items = [
+        item(b"x" * size, ObjectKey("p", "O", str(n)))
+        for n, size in enumerate([1, MAX_BYTES, 2 * MAX_BYTES, *[1] * 150])
+    ]
     cut = list(batches(items))
     assert [each for batch in cut for each in batch] == items
     assert all(len(batch) <= MAX_KEYS for batch in cut)

@@ -32,7 +32,9 @@ BOUND = {**WANTED, "vif_type": "ovs", "status": "ACTIVE"}
 FAILED = {**WANTED, "vif_type": "binding_failed", "status": "ERROR"}
 
 
-def port(attributes: dict[str, Any], request: int | None = 5, revision: int | None = 10, reason: str | None = None) -> Stored:
+def port(
+    attributes: dict[str, Any], request: int | None = 5, revision: int | None = 10, reason: str | None = None
+) -> Stored:
     return Stored(
         attributes=attributes,
         created_at="",

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 AT_ONCE = 64
 """Most transactions of one commit."""
+CLOSE_TIMEOUT = 1.0
+"""Longest wait at the end, in seconds: another process may hold the database for longer."""
 
 
 class _Job(NamedTuple):
@@ -55,9 +57,9 @@ class GroupCommitWriter:
         return done
 
     def close(self) -> None:
-        """Ends the thread after what was submitted."""
+        """Ends the thread after what was submitted, which gets `CLOSE_TIMEOUT`."""
         self._jobs.put(None)
-        self._thread.join()
+        self._thread.join(CLOSE_TIMEOUT)
 
     def _run(self) -> None:
         open_ = True
@@ -93,13 +95,18 @@ class GroupCommitWriter:
             job.done.set_result(result)
 
     def _run_together(self, jobs: Sequence[_Job]) -> None:
+        begun = False
         try:
             with self._engine.begin() as connection:
+                begun = True
                 outcomes = [_in_savepoint(connection, job) for job in jobs]
-        except (_Undone, DBAPIError) as error:
-            log.debug("a commit of %d transactions was undone, each gets its own: %s", len(jobs), error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
+            log.debug("a commit of %d transactions failed: %s", len(jobs), error)
             for job in jobs:
-                self._run_alone(job)
+                if begun:
+                    self._run_alone(job)
+                else:  # The next try would wait for the same lock, one caller after the other.
+                    job.done.set_exception(error)
             return
         for job, (result, failure) in zip(jobs, outcomes, strict=True):
             if failure is None:

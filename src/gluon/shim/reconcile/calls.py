@@ -49,6 +49,7 @@ class BackendCalls:
         self._name = name
         self._timeout = timeout
         self._callbacks: dict[Callback, Callable[..., Any]] = {c: getattr(backend, c) for c in Callback}
+        self._coroutines = {c for c, callback in self._callbacks.items() if inspect.iscoroutinefunction(callback)}
         self._threads: set[ObjectKey] = set()
 
     async def make(self, call: Call, model: Model) -> Binding | None:
@@ -86,7 +87,7 @@ class BackendCalls:
 
     async def _bounded(self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> object:
         answer: object
-        if inspect.iscoroutinefunction(callback):
+        if call.callback in self._coroutines:
             answer = callback(*arguments)
         else:
             answer = await self._threaded(call, callback, arguments)

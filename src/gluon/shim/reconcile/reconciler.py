@@ -27,6 +27,9 @@ from gluon.shim.state import HeldAnswer, State
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 200
+"""Keys after which the event loop gets its turn."""
+
 MAX_SLOW = 1000
 """Calls that may be overdue at once without slowing the others down."""
 
@@ -61,6 +64,7 @@ class Reconciler:
         self._calling: set[ObjectKey] = set()
         self._slow: set[ObjectKey] = set()
         self._workers = 0
+        self._taken = 0
         self._tasks: asyncio.TaskGroup
 
     # -- the loop --------------------------------------------------------------------------
@@ -90,6 +94,9 @@ class Reconciler:
     async def _work(self) -> None:
         while self._workers - len(self._slow) <= self._pace.workers:
             key = await self.queue.take()
+            self._taken += 1
+            if self._taken % AT_ONCE == 0:
+                await asyncio.sleep(0)  # Keys with nothing to do never wait; the lease has to be kept alive.
             try:
                 while await self._reconcile(key):
                     pass

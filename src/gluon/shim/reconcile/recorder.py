@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 BATCH = 100
 """Keys in one transaction; below etcd's 128 operations."""
 
+UNDER_WAY = 2
+"""Transactions under way at once: while etcd writes one to its disk, the next is put together."""
+
 RETRY = 0.5
 """Seconds between tries while etcd does not answer."""
 
@@ -95,17 +98,23 @@ class Recorder:
         return await item.done
 
     async def run(self) -> None:
-        """Writes batch after batch, each of what has gathered while the last was under way.
+        """Writes batch after batch, each of what has gathered while others were under way.
 
         Raises:
             Deposed: the term is over.
         """
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(UNDER_WAY):
+                tasks.create_task(self._write_batches())
+
+    async def _write_batches(self) -> None:
         while True:
             await self._ready.wait()
             batch = self._next_batch()
             if not self._items:
                 self._ready.clear()
-            await self._write_batch(batch)
+            if batch:
+                await self._write_batch(batch)
 
     def _next_batch(self) -> list[_Item]:
         """The oldest items, a key once: etcd refuses a transaction that writes a key twice."""

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
+from itertools import islice
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 DRAIN = 3.0
 """Seconds that callbacks under way have to end in when the term is ended."""
+
+AT_ONCE = 500
+"""Records that are read in one go: the lease has to be kept alive meanwhile."""
 
 SHOWN = 100
 """Objects of each kind that `status` names."""
@@ -118,8 +122,10 @@ class Term:
             while True:
                 try:
                     async for page in self._etcd.pages(prefix + name.encode() + b"/"):
-                        for item in page.items:
+                        for number, item in enumerate(page.items):
                             self._feed.record(item.key, item.value, prefix)
+                            if number % AT_ONCE == 0:
+                                await asyncio.sleep(0)
                     break
                 except EtcdError as error:
                     log.warning("applied records can't be read yet, trying again: %s", error)
@@ -179,13 +185,11 @@ def _numbers(reconciler: Reconciler) -> dict[str, int]:
 
 
 def _status(reconciler: Reconciler) -> dict[str, object]:
-    held = [(str(key), str(step)) for key, step in list(reconciler.held.items())]
-    failing = [(str(key), reason) for key, reason in reconciler.attempts.failing()]
     return {
         **_numbers(reconciler),
         "queue": len(reconciler.queue),
-        "held_objects": dict(held[:SHOWN]),
-        "failing_objects": dict(failing[:SHOWN]),
+        "held_objects": {str(key): str(step) for key, step in islice(reconciler.held.items(), SHOWN)},
+        "failing_objects": {str(key): reason for key, reason in islice(reconciler.attempts.failing(), SHOWN)},
     }
 
 

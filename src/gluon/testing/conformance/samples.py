@@ -1,0 +1,147 @@
+"""Objects of any proton, made from its schema."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gluon.contract.keys import ObjectKey
+from gluon.schema import Attribute, AttributeType, Base, InvalidAttributes, ObjectType, Proton, Value, conform
+from gluon.schema.values import integer_range
+from gluon.shim.backend import Object
+from gluon.shim.plan.next_step import BIND_ATTRIBUTES
+
+_NAMESPACE = uuid.UUID("6f1c2a52-8b9e-4d53-9a0f-3a2f5f3c7b10")
+_EXAMPLES: dict[str, Callable[[int], str]] = {
+    "date-time": lambda n: f"2024-05-17T09:30:{n % 60:02}Z",
+    "ipv4": lambda n: f"10.0.{n // 200 % 200}.{n % 200 + 20}",
+    "ipv6": lambda n: f"2001:db8::{n + 16:x}",
+    "cidr": lambda n: f"10.{n % 250}.0.0/24",
+    "mac": lambda n: f"fa:16:3e:00:{n // 256 % 256:02x}:{n % 256:02x}",
+    "uri": lambda n: f"http://example.com/{n}",
+    "email": lambda n: f"operator{n}@example.com",
+    "route-target": lambda n: f"65000:{n}",
+    "route-distinguisher": lambda n: f"65000:{n}",
+    "uuid": lambda n: str(uuid.uuid5(_NAMESPACE, str(n))),
+}
+_EXAMPLES["ip"] = _EXAMPLES["ipv4"]
+
+
+class Samples:
+    """Valid objects of one proton.
+
+    Args:
+        proton: its schema.
+        host: that ports are to be bound on.
+        given: attributes that the samples of a type shall have, by object type.
+    """
+
+    def __init__(self, proton: Proton, host: str, given: Mapping[str, Mapping[str, Value]]) -> None:
+        self.proton = proton
+        self._host = host
+        self._given = given
+        self._run = uuid.uuid4()
+
+    def network(self, number: int, *, full: bool = True) -> list[Object]:
+        """One object of each type, joined to each other, each after those that it names.
+
+        Args:
+            number: tells networks apart: the same number has the same keys.
+            full: optional attributes are set, references among them; False: they are not.
+        """
+        made: dict[str, Object] = {}
+        for object_type in self.proton.objects.values():
+            self._make(object_type, number, made, (), full=full)
+        return list(made.values())
+
+    def port(self, number: int, **attributes: Value) -> Object:
+        """The port of a network, to be bound."""
+        return self._conformed(self.proton.port, self._values(self.proton.port, number, {}, full=True) | attributes)
+
+    def changed(self, obj: Object) -> Object:
+        """The object with another value of one attribute, if it has one that can change.
+
+        Not one that leads to more than a modify: the key, a reference, or what a bind is made from.
+        """
+        object_type = self.proton.objects[obj.type]
+        for place, attribute in enumerate(object_type.attributes.values()):
+            value = _value(attribute, 7777 + place)
+            if _is_plain(attribute) and attribute.name not in self._fixed(obj.type) and value != obj[attribute.name]:
+                try:
+                    return self._conformed(object_type, {**obj.attributes, attribute.name: value}, obj.revision + 1)
+                except InvalidAttributes:
+                    continue  # It has to agree with another attribute.
+        return obj
+
+    def _fixed(self, object_type: str) -> set[str]:
+        return {*self._given.get(object_type, ()), *BIND_ATTRIBUTES}
+
+    def _make(
+        self, object_type: ObjectType, number: int, made: dict[str, Object], ahead: tuple[str, ...], *, full: bool
+    ) -> None:
+        if object_type.name in made or object_type.name in ahead:
+            return
+        for attribute in object_type.references:
+            if full or attribute.required:
+                target = self.proton.objects[attribute.reference]
+                self._make(target, number, made, (*ahead, object_type.name), full=full)
+        values = self._values(object_type, number, made, full=full)
+        made[object_type.name] = self._conformed(object_type, values)
+
+    def _values(
+        self, object_type: ObjectType, number: int, made: Mapping[str, Object], *, full: bool
+    ) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for place, attribute in enumerate(object_type.attributes.values()):
+            if attribute.read_only or not (full or attribute.required or attribute.primary):
+                continue
+            if attribute.reference:
+                target = made.get(attribute.reference)
+                values[attribute.name] = target.key if target else None
+            elif attribute.primary and attribute.type is AttributeType.UUID:
+                values[attribute.name] = str(uuid.uuid5(self._run, f"{object_type.name} {number}"))
+            elif attribute.default is None and attribute.name not in BIND_ATTRIBUTES:
+                values[attribute.name] = _value(attribute, number * 40 + place)
+        if object_type.subnet and full:
+            address = f"10.0.0.{number % 200 + 20}"
+            subnet = object_type.subnet
+            values |= {subnet.address: address, subnet.prefix: 24, subnet.gateway: "10.0.0.1"}
+        if object_type.base is Base.PORT:
+            values |= {"host_id": self._host, "device_id": str(uuid.uuid5(self._run, f"device {number}"))}
+        return {**values, **self._given.get(object_type.name, {})}
+
+    def _conformed(self, object_type: ObjectType, values: Mapping[str, Value], revision: int = 1) -> Object:
+        key = str(values[object_type.primary_key.name])
+        id_ = ObjectKey(self.proton.name, object_type.name, key)
+        return Object(id_, object_type.base, conform(object_type, values, key), revision)
+
+
+def _is_plain(attribute: Attribute) -> bool:
+    return not (attribute.primary or attribute.reference or attribute.read_only or attribute.name == "tenant_id")
+
+
+def _value(attribute: Attribute, number: int) -> Value:
+    """A value that the attribute takes; another one for another number, where it has many."""
+    match attribute.type:
+        case AttributeType.INTEGER:
+            low, high = integer_range(attribute)
+            return max(low, 0) + number % (high - max(low, 0) + 1) if high > 0 else low
+        case AttributeType.NUMBER:
+            return float(number)
+        case AttributeType.BOOLEAN:
+            return number % 2 == 0
+        case AttributeType.ENUM:
+            return attribute.values[number % len(attribute.values)]
+        case AttributeType.UUID:
+            return _EXAMPLES["uuid"](number)
+        case AttributeType.STRING:
+            return _text(attribute, number)
+
+
+def _text(attribute: Attribute, number: int) -> Any:
+    if attribute.format == "json":
+        return {"sample": number}
+    single = attribute.format.removesuffix("-list")
+    text = _EXAMPLES[single](number) if single else f"{attribute.name}-{number}"
+    return text[: attribute.length]

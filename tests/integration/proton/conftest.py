@@ -254,3 +254,9 @@ def auto_shim(etcd: EtcdView) -> Iterator[AutoShim]:
 def server_class() -> type[Server]:
     """For servers of a wider scope than a test."""
     return Server
+
+
+@pytest.fixture(scope="session")
+def view_class() -> type[EtcdView]:
+    """For views that leave the keys as they are."""
+    return EtcdView

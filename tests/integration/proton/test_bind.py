@@ -12,11 +12,27 @@ DETAILS = {"port_filter": False, "bridge_name": "br-gluon"}
 
 
 @pytest.fixture
-def patient(etcd, make_server):
+def etcd(shared_etcd, view_class):
+    """Not cleared: the servers of this module stay for all its tests."""
+    return view_class(shared_etcd)
+
+
+@pytest.fixture(scope="module")
+def patient(shared_etcd, tmp_path_factory, server_class):
     """A server that waits long enough for a test to answer."""
-    made = make_server(etcd, bind_timeout=10)
+    made = server_class(tmp_path_factory.mktemp("patient"), shared_etcd.endpoint, bind_timeout=10)
     made.start()
-    return made
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def hasty(shared_etcd, tmp_path_factory, server_class):
+    """A server that gives up after half a second."""
+    made = server_class(tmp_path_factory.mktemp("hasty"), shared_etcd.endpoint, bind_timeout=0.5)
+    made.start()
+    yield made
+    made.end()
 
 
 @pytest.fixture
@@ -111,18 +127,18 @@ def test_a_change_that_does_not_concern_the_bind_leaves_a_failed_port_failed(pat
     assert (changed["vif_type"], changed["status"], changed["status_reason"]) == ("binding_failed", "ERROR", "no")
 
 
-def test_no_answer_is_a_failed_bind_and_a_late_one_still_counts(server, etcd):
-    port = server.create_port()
-    failed = server.client.put(f"/ports/{port['id']}", json=HOST).json()
+def test_no_answer_is_a_failed_bind_and_a_late_one_still_counts(hasty, etcd):
+    port = hasty.create_port()
+    failed = hasty.client.put(f"/ports/{port['id']}", json=HOST).json()
     assert (failed["vif_type"], failed["status"]) == ("binding_failed", "ERROR")
     assert "0.5 s" in failed["status_reason"]
     revision = etcd.wanted(port["id"], **HOST)
     etcd.answer(port["id"], revision, host_id="compute-1", vif_type="ovs")
     deadline = time.monotonic() + 5
-    while server.port(port["id"])["vif_type"] != "ovs":
+    while hasty.port(port["id"])["vif_type"] != "ovs":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    late = server.port(port["id"])
+    late = hasty.port(port["id"])
     assert (late["status"], late["status_reason"]) == ("ACTIVE", None)
 
 
@@ -177,7 +193,11 @@ def test_a_delete_meanwhile_ends_the_wait(patient, etcd, bind):
     assert patient.client.delete(f"/ports/{port['id']}").status_code == 204
     assert answer.result(5).status_code == 404
     etcd.answer(port["id"], revision, host_id="compute-1", vif_type="ovs")
-    patient.assert_in_step(etcd)
+    deadline = time.monotonic() + 5
+    while etcd.get(f"/proton/net-l3vpn/Port/{port['id']}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert patient.client.get(f"/ports/{port['id']}").status_code == 404
 
 
 def test_a_release_meanwhile_ends_the_wait(patient, etcd, bind):
@@ -202,13 +222,13 @@ def test_status_follows_admin_state_up(patient, etcd, bind):
         assert (changed["status"], changed["vif_type"]) == (status, "ovs")
 
 
-def test_a_reason_for_any_object_is_shown_and_cleared(server, etcd):
-    port = server.create_port()
+def test_a_reason_for_any_object_is_shown_and_cleared(hasty, etcd):
+    port = hasty.create_port()
     key = f"/controller/net-l3vpn/Interface/{port['id']}"
 
     def reason(expected):
         deadline = time.monotonic() + 5
-        while server.client.get(f"/interfaces/{port['id']}").json()["status_reason"] != expected:
+        while hasty.client.get(f"/interfaces/{port['id']}").json()["status_reason"] != expected:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -224,6 +244,7 @@ def test_malformed_answers_are_logged_and_skipped(patient, etcd, bind):
     revision = etcd.wanted(port["id"], **HOST)
     path = f"/controller/net-l3vpn/Port/{port['id']}"
     details = {"controller": "TestShim", "revision": revision, "host_id": "compute-1"}
+    before = patient.log.read_text().count("answer skipped")
     for key, value in {
         "/controller/junk": "1",
         "/controller/net-l3vpn/Nothing/x": "{}",
@@ -238,19 +259,21 @@ def test_malformed_answers_are_logged_and_skipped(patient, etcd, bind):
     etcd.put(path, {**details, "vif_type": "ovs"})
     assert answer.result(5).json()["vif_details"] == {}
     log = patient.log.read_text()
-    assert log.count("answer skipped") == 7
+    assert log.count("answer skipped") == before + 7
     assert f"net-l3vpn/Port/{port['id']}" in log
 
 
-def test_sigterm_ends_a_waiting_bind_and_the_server(patient, etcd, bind):
-    port = patient.create_port()
-    answer = bind(port["id"], **HOST)
+def test_sigterm_ends_a_waiting_bind_and_the_server(etcd, make_server, in_background):
+    server = make_server(etcd, bind_timeout=30)
+    server.start()
+    port = server.create_port()
+    answer = in_background(lambda: server.client.put(f"/ports/{port['id']}", json=HOST))
     etcd.wanted(port["id"], **HOST)
-    assert patient.stop(timeout=5) == 0
+    assert server.stop(timeout=5) == 0
     ended = answer.result(5).json()
     assert ended["vif_type"] == "binding_failed"
     assert "server stopped" in ended["status_reason"]
-    assert "Traceback" not in patient.log.read_text()
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_binds_that_a_killed_server_left_open_get_their_timeout(etcd, make_server, in_background):
@@ -289,7 +312,8 @@ def test_an_answer_that_came_while_the_server_was_down_counts(etcd, make_server,
     assert etcd.wanted(port["id"], **HOST) == revision, "publishing the same value again must not be a new revision"
 
 
-def test_many_ports_are_bound_at_once(patient, etcd, auto_shim, in_background):
+@pytest.mark.usefixtures("auto_shim")
+def test_many_ports_are_bound_at_once(patient, in_background):
     ports = [patient.create_port() for _ in range(40)]
     answers = [
         in_background(lambda key=port["id"]: patient.client.put(f"/ports/{key}", json=HOST).json()) for port in ports

@@ -223,7 +223,7 @@ def test_a_missing_reference_is_named(server, client):
     assert client.get("/vpns").json()["vpns"] == []
 
 
-def test_an_object_that_others_name_cannot_be_deleted(server, client):
+def test_an_object_that_others_name_cannot_be_deleted(client):
     client.post("/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:9"}).raise_for_status()
     vpn = client.post("/vpns", json={"tenant_id": TENANT, "ipv4_family": "64512:9"}).raise_for_status().json()
     body = error(client.delete("/vpnafconfigs/64512:9"), 409, "in_use")

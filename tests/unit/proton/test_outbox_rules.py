@@ -214,5 +214,5 @@ class TwoServers(RuleBasedStateMachine):
 
 TestTwoServers = TwoServers.TestCase
 TestTwoServers.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=35, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -143,12 +143,12 @@ class Answers:
         if key.object not in proton.objects:
             log.warning("answer skipped: %s: no object %s in proton %s", key, key.object, key.proton)
             return None
+        before = self._answers.pop(key, None)
         answer = None if event.value is None else self._decode(key, event.value)
-        if answer is None:
-            self._answers.pop(key, None)
-        else:
+        if answer is not None:
             self._answers[key] = answer
-        self._mark(key)
+        if before is not None or answer is None or not _is_claim(answer):
+            self._mark(key)
         return key
 
     def _decode(self, key: ObjectKey, value: bytes) -> Answer | None:
@@ -187,6 +187,15 @@ class Answers:
             self._waiters.see(key, port)
 
 
+_ROW_COLUMNS = frozenset({"status_reason", "bind_revision", "updated_at"})
+"""Columns that `Stored` has beside the attributes."""
+
+
+def _is_claim(answer: Answer) -> bool:
+    """Whether it says no more than that a bind is under way: to a row, that is no news."""
+    return not (answer.vif_type or answer.reason)
+
+
 def apply(tx: Transaction, protons: Mapping[str, Proton], levels: Sequence[_Level]) -> dict[ObjectKey, Stored | None]:
     """Changes the rows as their answers say; returns the ports as they are now, None for none."""
     by_type: dict[tuple[str, str], list[_Level]] = {}
@@ -202,7 +211,8 @@ def apply(tx: Transaction, protons: Mapping[str, Proton], levels: Sequence[_Leve
             if stored is not None:
                 changes = _port_changes(stored, level) if is_port else _reason_change(stored, level.answer)
                 if changes:
-                    rows.update(level.key.key, {**changes, "updated_at": now()})
+                    changes["updated_at"] = now()
+                    rows.update(level.key.key, changes)
                     stored = _changed(stored, changes)
             if is_port:
                 ports[level.key] = stored
@@ -224,6 +234,6 @@ def _reason_change(stored: Stored, answer: Answer | None) -> dict[str, Any]:
 
 
 def _changed(stored: Stored, changes: Mapping[str, Any]) -> Stored:
-    columns = {name: value for name, value in changes.items() if name in ("status_reason", "bind_revision")}
+    columns = {name: value for name, value in changes.items() if name in _ROW_COLUMNS}
     attributes = {name: value for name, value in changes.items() if name not in columns}
     return replace(stored, attributes={**stored.attributes, **attributes}, **columns)

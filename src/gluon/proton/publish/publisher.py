@@ -31,7 +31,7 @@ SAFETY_NET = 1.0
 """Looks for rows at least this often, in seconds, whoever committed them."""
 OTHERS_TURN = 0.1
 """Looks again after this time, in seconds, when an object waits for another server."""
-ADOPT_EVERY = 3.0
+ADOPT_EVERY = 1.0
 """Takes over the rows of dead sessions this often, in seconds."""
 ROWS_AT_ONCE = 1000
 """Looks at so many rows at once."""
@@ -155,10 +155,12 @@ class Publisher:
         """
         protons = list(self._protons)
         owners = await self._database.read(lambda tx: tx.outbox.sessions(protons))
-        living = await living_sessions(self._client)
-        dead = [owner for owner in owners if owner is not None and owner not in living]
-        if dead or None in owners:
+        strangers = owners - {session.id}
+        if strangers:
+            living = await living_sessions(self._client)
+            dead = [owner for owner in strangers if owner is not None and owner not in living]
             await self._database.write(lambda tx: tx.outbox.adopt(dead, session.id, protons))
+            self.wake()
         await self._count_pending()
 
     async def _look_for_loss(self) -> None:

@@ -15,8 +15,11 @@ from uuid import uuid4
 from gluon.contract import keys
 from gluon.etcd import Client, Compare, Delete, Lease, Put
 
-TTL = 10
-"""Seconds after which the session of a server that is gone ends."""
+TTL = 5
+"""Seconds after which the session of a server that is gone ends.
+
+Until then nobody publishes what it left, nor what was changed after that, so this is shorter than the
+default `bind_timeout`: a bind that is asked for right after a kill must not fail of it."""
 
 
 class Session:

@@ -16,6 +16,8 @@ from gluon.proton.storage import Database, DatabaseUnavailable, Transaction
 
 log = logging.getLogger(__name__)
 
+DELAY = 0.05
+"""Time that published rows stay in the outbox for, in seconds, so that many go at once."""
 RETRY = 1.0
 """Pause after a failure of the database, in seconds."""
 LAST_CHANCE = 2.0
@@ -63,6 +65,8 @@ class Settling:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            # Answers to what was just published come next, and somebody waits for these.
+            await asyncio.sleep(DELAY)
             self._wake.clear()
             try:
                 await self._settle()

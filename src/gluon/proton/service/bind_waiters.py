@@ -23,15 +23,22 @@ class BindWaiter:
         self._ended = 0
         """All requests up to this outbox id have ended."""
         self._done = asyncio.Event()
+        self._port: Stored | None = None
 
-    async def ended(self, request: int) -> None:
-        """Waits, without a bound of its own, until this bind was answered, superseded or stopped."""
+    async def ended(self, request: int) -> Stored | None:
+        """Waits, without a bound of its own, until this bind was answered, superseded or stopped.
+
+        Returns:
+            The port as it was last seen; None when it was deleted.
+        """
         self._request = request
         if self._ended < request:
             await self._done.wait()
+        return self._port
 
     def see(self, port: Stored | None) -> None:
         """Takes note of the port as it is now; None when it is deleted."""
+        self._port = port
         if port is None or port.bind_request is None:
             # Before our own request is known this may be the state that it was made on.
             if self._request is not None:

@@ -181,16 +181,18 @@ class Objects:
     async def _bind_ended(self, target: Target, key: str, request: int, waiter: BindWaiter) -> Stored:
         begin = time.monotonic()
         given_up = ""
+        port: Stored | None = None
         try:
             async with asyncio.timeout(self._bind_timeout):
-                await waiter.ended(request)
+                port = await waiter.ended(request)
         except TimeoutError:
             given_up = self._not_answered()
         if self._waiters.stopped:
             given_up = STOPPED
         if given_up:
             await self._give_up(target, key, request, given_up)
-        port = await self.show(target, key)
+        if given_up or port is None:
+            port = await self.show(target, key)
         BIND_SECONDS.observe(time.monotonic() - begin)
         BINDS.labels(_outcome(port, request, given_up)).inc()
         return port

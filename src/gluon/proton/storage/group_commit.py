@@ -46,6 +46,7 @@ class GroupCommitWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._opened: Connection | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
@@ -70,6 +71,14 @@ class GroupCommitWriter:
                 self._run_alone(running[0])
             elif running:
                 self._run_together(running)
+        if self._opened is not None:
+            self._opened.close()
+
+    def _connection(self) -> Connection:
+        # Kept open: to take one from the engine each time costs as much as a transaction's statements.
+        if self._opened is None:
+            self._opened = self._engine.connect()
+        return self._opened
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """Waits for a job; returns it with those behind it, and whether more will come."""
@@ -87,7 +96,8 @@ class GroupCommitWriter:
 
     def _run_alone(self, job: _Job) -> None:
         try:
-            with self._engine.begin() as connection:
+            connection = self._connection()
+            with connection.begin():
                 result = job.work(connection)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             job.done.set_exception(error)
@@ -97,7 +107,8 @@ class GroupCommitWriter:
     def _run_together(self, jobs: Sequence[_Job]) -> None:
         begun = False
         try:
-            with self._engine.begin() as connection:
+            connection = self._connection()
+            with connection.begin():
                 begun = True
                 outcomes = [_in_savepoint(connection, job) for job in jobs]
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers

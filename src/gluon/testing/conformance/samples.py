@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gluon.contract.keys import ObjectKey
 from gluon.schema import Attribute, AttributeType, Base, InvalidAttributes, ObjectType, Proton, Value, conform
@@ -139,7 +138,7 @@ def _value(attribute: Attribute, number: int) -> Value:
             return _text(attribute, number)
 
 
-def _text(attribute: Attribute, number: int) -> Any:
+def _text(attribute: Attribute, number: int) -> Value:
     if attribute.format == "json":
         return {"sample": number}
     single = attribute.format.removesuffix("-list")

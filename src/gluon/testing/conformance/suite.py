@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from gluon.models import catalog
-from gluon.schema import Base, Value
+from gluon.schema import Base, Proton, Value
 from gluon.shim import plugins
 from gluon.shim.backend import Backend
 from gluon.shim.plan import Callback
@@ -41,7 +42,7 @@ class BackendConformance:
         """The backend's options, by section of the configuration file.  Override as needed."""
         return {}
 
-    def attributes(self, object_type: str) -> Mapping[str, Value]:
+    def attributes(self, object_type: str) -> Mapping[str, Value]:  # noqa: ARG002 - for who overrides it
         """Attributes that samples of this type shall have, for a backend that refuses others."""
         return {}
 
@@ -52,7 +53,7 @@ class BackendConformance:
     @pytest.fixture
     def samples(self) -> Samples:
         """Objects of the proton."""
-        proton = catalog.load([self.proton], self.model_dirs)[self.proton]
+        proton = _proton(self.proton, tuple(self.model_dirs))
         given = {name: self.attributes(name) for name in proton.objects}
         return Samples(proton, self.hosts[0], given)
 
@@ -175,3 +176,8 @@ class BackendConformance:
         driver.forget_all()
         for layer in reversed(layers):
             driver.delete_together(layer)
+
+
+@cache
+def _proton(name: str, model_dirs: tuple[Path, ...]) -> Proton:
+    return catalog.load([name], model_dirs)[name]

@@ -1,0 +1,204 @@
+"""`docs/how-to/write-a-backend.md` is true: its files are written as they stand there, and run."""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
+from gluon.shim.options import OPTIONS
+from gluon.testing.conformance import BackendConformance
+from gluon.testing.etcd import LocalEtcd
+from gluon.testing.stack import LocalStack
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/write-a-backend.md"
+FILES = {"gluon_acme.py", "pyproject.toml", "test_gluon_acme.py", "proton-shim.conf", "run.py"}
+PORT = "0c6b4f6e-50d2-4e0e-b7a5-40d0a1f3c001"
+T = TypeVar("T")
+
+
+class Package:
+    """The vendor's folder, and the package as an editable install leaves it to Python."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = dict(
+            re.findall(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+        )
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
+        project = tomllib.loads(self.files["pyproject.toml"])["project"]
+        info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        entry_points = configparser.ConfigParser(delimiters="=")
+        entry_points.read_dict(project["entry-points"])
+        with (info / "entry_points.txt").open("w") as file:
+            entry_points.write(file)
+        self.project = project
+        self.environment = {"PYTHONPATH": str(folder)}
+
+    def command(self, *command: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run_suite(self) -> tuple[int, str]:
+        """The exit code and the output of the vendor's tests."""
+        process = self.command(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_gluon_acme.py")
+        output, _ = process.communicate(timeout=100)
+        return process.returncode, output
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Package:
+    folder = tmp_path / "gluon-acme"
+    folder.mkdir()
+    return Package(folder)
+
+
+def wait_for(condition: Callable[[], T], what: str) -> T:
+    deadline = time.monotonic() + 20
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within 20 s: {what}; last seen: {value!r}")
+        time.sleep(0.05)
+    return value
+
+
+def put(etcd: LocalEtcd, key: bytes, value: dict[str, Any]) -> None:
+    etcd.call("kv/put", key=base64.b64encode(key).decode(), value=base64.b64encode(json.dumps(value).encode()).decode())
+
+
+def read(etcd: LocalEtcd, key: bytes) -> dict[str, Any]:
+    found = etcd.call("kv/range", key=base64.b64encode(key).decode()).get("kvs")
+    return json.loads(base64.b64decode(found[0]["value"])) if found else {}
+
+
+def test_every_file_of_the_page_is_tried(package: Package) -> None:
+    blocks = re.findall(r"^```(?:python|toml|ini)$", PAGE.read_text(), re.MULTILINE)
+    assert package.files.keys() == FILES
+    assert len(blocks) == len(FILES)
+
+
+def test_the_extras_that_it_names_exist(package: Package) -> None:
+    named = [*package.project["dependencies"], *package.project["optional-dependencies"]["test"]]
+    extras = importlib.metadata.metadata("gluon").get_all("Provides-Extra")
+    assert {re.fullmatch(r"gluon\[(\w+)\]", requirement)[1] for requirement in named} <= set(extras)
+
+
+def test_its_table_of_overrides_is_the_suite() -> None:
+    table = PAGE.read_text().partition("| override | when |")[2].partition("\n\n")[0]
+    named = {
+        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.partition("| ")[2].split(" |")[0])
+    }
+    public = {name for name in [*vars(BackendConformance), *BackendConformance.__annotations__] if name[0] != "_"}
+    rest = {name for name in public if name.startswith("test_")} | {"samples", "driver", "backend", "registered_as"}
+    assert named == public - rest
+
+
+def test_its_numbers_are_the_defaults() -> None:
+    defaults = {option.name: option.default for option in OPTIONS["shim"]}
+    assert (defaults["report_after"], defaults["retry_min"], defaults["retry_max"]) == (5, 0.25, 60)
+    assert defaults["callback_timeout"] == 60
+    assert BackendConformance.patience == 30
+
+
+def test_its_backend_conforms(package: Package) -> None:
+    code, output = package.run_suite()
+    assert code == 0, output
+    assert re.search(r"^\d{2} passed", output, re.MULTILINE), output
+
+
+def test_the_suite_sees_what_is_left_behind(package: Package) -> None:
+    module = package.folder / "gluon_acme.py"
+    forgetful = module.read_text().replace('self._delete("vpn", service)', "pass")
+    assert forgetful != module.read_text()
+    module.write_text(forgetful)
+    code, output = package.run_suite()
+    assert code == 1, output
+    assert "everything was deleted, but the controller still has vpn-" in output
+
+
+def test_its_configuration_binds_a_port(package: Package, tmp_path: Path) -> None:
+    conf = configparser.ConfigParser()
+    conf.read_string(package.files["proton-shim.conf"])
+    fabric = tmp_path / "fabric"
+    fabric.mkdir()
+    shim: dict[str, dict[str, object]] = {section: dict(conf[section]) for section in conf.sections()}
+    shim["shim_acme"]["directory"] = fabric
+    key = ObjectKey("net-l3vpn", "Port", PORT)
+    port = {"id": PORT, "tenant_id": PORT, "mac_address": "fa:16:3e:00:00:01", "host_id": "h1", "device_id": "vm"}
+    with LocalStack(tmp_path / "stack", environment=package.environment, shim=shim) as stack:
+        put(stack.etcd, keys.desired(key), port)
+        answer = wait_for(lambda: (a := read(stack.etcd, keys.answer(key))).get("vif_type") and a, "the port is bound")
+    assert (answer["vif_type"], answer["host_id"]) == ("ovs", "h1")
+    assert answer["vif_details"] == {"port_filter": False, "bridge_name": "br-fabric"}
+    assert json.loads((fabric / f"plug-{PORT}.json").read_text()) == {"host": "h1", "mac_address": "fa:16:3e:00:00:01"}
+
+
+@pytest.fixture
+def export(package: Package) -> Iterator[str]:
+    """The line that `run.py` prints while its servers run."""
+    process = package.command(sys.executable, "run.py")
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline()
+    finally:
+        rest, _ = process.communicate("\n", timeout=30)
+    assert (process.returncode, rest) == (0, "Enter ends all three.")
+
+
+def test_its_commands_show_what_it_says(package: Package, export: str) -> None:
+    health = export.strip().partition("SHIM=")[2]
+    outputs = {}
+    script = f"{export}\nPATH={Path(sys.executable).parent}:$PATH\nexport COLUMNS=200\n"
+    for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE):
+        for line in block.splitlines():
+            command = line.removeprefix("$ ")
+            script += f"{command}\n" if command.startswith("export") else ""
+            done = subprocess.run(
+                ["bash", "-e", "-c", script + ("" if command.startswith("export") else command)],
+                cwd=package.folder, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+            outputs.setdefault(command, []).append(done.stdout)
+
+    [[first, second]] = [shown for command, shown in outputs.items() if "status_reason" in command]
+    assert "binding_failed" in first
+    assert "is not mounted" in first
+    [status] = [json.loads(shown[0]) for command, shown in outputs.items() if command.startswith("curl")]
+    proton = status["protons"]["net-l3vpn"]
+    assert proton["failing"] == 1
+    assert proton["failing_objects"][f"net-l3vpn/Port/{PORT}"].endswith("is not mounted")
+    assert "held_objects" in proton
+    [plugged] = [json.loads(shown[0]) for command, shown in outputs.items() if command.startswith("cat")]
+    assert plugged["host"] == "compute-1"
+    assert "Acme's fabric has no ports of vnic_type direct" in second
+    assert list((package.folder / "fabric").iterdir()) == []
+    with urllib.request.urlopen(f"{health}/status", timeout=5) as answer:
+        assert json.load(answer)["role"] == "active"

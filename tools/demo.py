@@ -74,8 +74,8 @@ class Demo:
 
     async def _settled(self) -> None:
         started = self._last_news = time.monotonic()
-        while time.monotonic() - self._last_news < QUIET and time.monotonic() - started < PATIENCE:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - silence is what is waited for, and no event says that
+        while time.monotonic() - self._last_news < QUIET and time.monotonic() - started < PATIENCE:  # noqa: ASYNC110 - silence is waited for, no event says that
+            await asyncio.sleep(0.02)
 
     def _show_effects(self) -> None:
         for event in self._take_events():

@@ -138,6 +138,7 @@ def _uvicorn(application: Any) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=FINISH_TIMEOUT,
         timeout_keep_alive=KEEP_ALIVE,
     )

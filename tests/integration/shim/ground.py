@@ -247,7 +247,9 @@ class Ground:
             values, object_type = desired.get(key), L3VPN.objects[key.object]
             if values is None:
                 return False
-            named = [ObjectKey(key.proton, a.reference, str(values[a.name])) for a in object_type.references if not a.is_list]
+            named = [
+                ObjectKey(key.proton, a.reference, str(values[a.name])) for a in object_type.references if not a.is_list
+            ]
             if not all(there(other) for other in named):
                 return False
             if object_type.base is not Base.SERVICE_BINDING:

@@ -55,7 +55,11 @@ async def test_a_port_moves_between_the_hosts_of_two_controllers(ground: Ground)
 
     await until(moved, "all ports have moved")
     for number in PORTS:
-        lines = [(line["callback"], line["controller"]) for line in ground.journal() if line["key"] == name("Port", number).key]
+        lines = [
+            (line["callback"], line["controller"])
+            for line in ground.journal()
+            if line["key"] == name("Port", number).key
+        ]
         steps = [step for step in lines if step != ("modify_port", "two")]
         assert steps[:2] == [("bind_port", "one"), ("unbind_port", "one")]
         assert sorted(steps[2:]) == [("bind_port", "two"), ("delete_port", "one")]

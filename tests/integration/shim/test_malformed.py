@@ -91,7 +91,7 @@ async def test_garbage_over_a_good_object_leaves_it_applied_until_it_is_good_or_
     await ground.in_sync(shim)
     await ground.want(name("Port", 5), port(5, "host-1"))
     await until(lambda: ground.bound(range(1, 6)), "another port is bound")
-    assert set((ground.called() - called)) == {("bind_port", name("Port", n).key) for n in (4, 5)}
+    assert set(ground.called() - called) == {("bind_port", name("Port", n).key) for n in (4, 5)}
 
     await ground.want(name("Port", 1), port(1, "host-1"))
     await ground.want(name("Port", 2), port(2, "host-2"))

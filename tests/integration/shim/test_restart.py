@@ -129,7 +129,9 @@ class Load:
         attributes = {
             "Port": port(number, host, mtu=chance.choice([1400, 1500])),
             "Interface": interface(number, chance.choice([number, number, number % 20 + 1])),
-            "VpnBinding": binding(number, chance.choice(self.numbers), ipaddress=chance.choice(["10.0.0.1", "10.0.0.2"])),
+            "VpnBinding": binding(
+                number, chance.choice(self.numbers), ipaddress=chance.choice(["10.0.0.1", "10.0.0.2"])
+            ),
             "VpnService": service(number, name=chance.choice("ab")),
         }
         return name(object_type, number), attributes[object_type]

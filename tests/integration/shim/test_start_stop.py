@@ -16,11 +16,23 @@ STOP = 5
 
 MISTAKES = {
     "wrong signature": ({"handlers": "net-l3vpn:old"}, "OldBackend): delete_port(self, uuid"),
-    "wrong signature, the call": ({"handlers": "net-l3vpn:old"}, "can't be called as delete_port(port, model): missing"),
-    "unknown backend": ({"handlers": "net-l3vpn:nobody"}, "no backend is named 'nobody'; installed: broken, dummy, faulty"),
+    "wrong signature, the call": (
+        {"handlers": "net-l3vpn:old"},
+        "can't be called as delete_port(port, model): missing",
+    ),
+    "unknown backend": (
+        {"handlers": "net-l3vpn:nobody"},
+        "no backend is named 'nobody'; installed: broken, dummy, faulty",
+    ),
     "backend that can't be imported": ({"handlers": "net-l3vpn:missing"}, "backend 'missing' can't be loaded: "),
-    "backend that can't be made": ({"handlers": "net-l3vpn:broken"}, "backend 'broken' can't be made: RuntimeError: no licence"),
-    "unknown proton": ({"handlers": "net-l4vpn:dummy"}, "[shim] handlers names proton 'net-l4vpn'; available: ietf-sfc, net-l3vpn"),
+    "backend that can't be made": (
+        {"handlers": "net-l3vpn:broken"},
+        "backend 'broken' can't be made: RuntimeError: no licence",
+    ),
+    "unknown proton": (
+        {"handlers": "net-l4vpn:dummy"},
+        "[shim] handlers names proton 'net-l4vpn'; available: ietf-sfc, net-l3vpn",
+    ),
     "no handlers": ({"handlers": ""}, "[shim] handlers is empty; name a backend for a proton"),
     "handlers without a backend": ({"handlers": "net-l3vpn"}, "handlers"),
     "a number that is none": ({"workers": "many"}, "workers"),

@@ -41,7 +41,14 @@ DETAILS: dict[str, Any] = {"port_filter": False, "bridge_name": "br-gluon"}
 RECORDS: dict[str, tuple[bytes, Any]] = {
     "port": (
         keys.desired(PORT),
-        {"id": KEY, "host_id": "host-1", "device_id": None, "mtu": 1500, "admin_state_up": True, "profile": {"a": [1.5]}},
+        {
+            "id": KEY,
+            "host_id": "host-1",
+            "device_id": None,
+            "mtu": 1500,
+            "admin_state_up": True,
+            "profile": {"a": [1.5]},
+        },
     ),
     "label": (keys.desired(LABEL), {"text": "50 % / más"}),
     "answer-claimed": (keys.answer(PORT), Answer(controller="SimServer", revision=7, host_id="host-1")),

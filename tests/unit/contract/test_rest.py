@@ -67,6 +67,8 @@ def test_paths() -> None:
     assert rest.object_path(L3VPN, L3VPN.objects["VpnAfConfig"], "65000:1").endswith("/vpnafconfigs/65000:1")
 
 
-@pytest.mark.parametrize(("key", "shown"), [("a/b", "a%2Fb"), ("50 %", "50%20%25"), ("é", "%C3%A9"), ("a?b#c", "a%3Fb%23c")])
+@pytest.mark.parametrize(
+    ("key", "shown"), [("a/b", "a%2Fb"), ("50 %", "50%20%25"), ("é", "%C3%A9"), ("a?b#c", "a%3Fb%23c")]
+)
 def test_odd_keys_stay_one_part_of_the_path(key: str, shown: str) -> None:
     assert rest.object_path(L3VPN, BINDING, key) == f"/proton/net-l3vpn/v1.0/vpnbindings/{shown}"

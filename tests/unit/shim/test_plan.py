@@ -68,7 +68,11 @@ STEPS = {
         f"delete_port {P}",
     ),
     "a port that was applied": (Situation([UNBOUND], [(UNBOUND, applied(UNBOUND))]), P, "Nothing"),
-    "a port that was only claimed": (Situation([UNBOUND], [(UNBOUND, applied(UNBOUND, claimed=True))]), P, f"modify_port {P}"),
+    "a port that was only claimed": (
+        Situation([UNBOUND], [(UNBOUND, applied(UNBOUND, claimed=True))]),
+        P,
+        f"modify_port {P}",
+    ),
     "a bind that was only claimed": (
         Situation([TO_BIND], [(TO_BIND, bound(TO_BIND, "", claimed=True))]),
         P,
@@ -102,7 +106,9 @@ STEPS = {
         f"unbind_port {P}",
     ),
     "a refused bind": (
-        Situation([TO_BIND], [(TO_BIND, bound(TO_BIND, BINDING_FAILED))], {P: replace(RESTING, vif_type=BINDING_FAILED)}),
+        Situation(
+            [TO_BIND], [(TO_BIND, bound(TO_BIND, BINDING_FAILED))], {P: replace(RESTING, vif_type=BINDING_FAILED)}
+        ),
         P,
         "Nothing",
     ),
@@ -111,7 +117,11 @@ STEPS = {
         P,
         f"bind_port {P}",
     ),
-    "a port that another controller holds": (Situation([TO_BIND], answers={P: THEIRS}), P, "is in use by controller theirs"),
+    "a port that another controller holds": (
+        Situation([TO_BIND], answers={P: THEIRS}),
+        P,
+        "is in use by controller theirs",
+    ),
     "a port that another controller has released": (Situation([TO_BIND], answers={P: None}), P, f"bind_port {P}"),
     "a port that another controller took from us": (
         Situation([TO_BIND], [(TO_BIND, bound(TO_BIND))], {P: THEIRS}),
@@ -179,7 +189,11 @@ STEPS = {
         f"delete_service_binding {B}",
     ),
     "a service that is left by its binding": (Situation([], FULL[2:3]), S, f"delete_service {S}"),
-    "a service whose binding is left": (Situation([TO_BIND, INTERFACE, BINDING], FULL), S, f"waits for {B} to be deleted"),
+    "a service whose binding is left": (
+        Situation([TO_BIND, INTERFACE, BINDING], FULL),
+        S,
+        f"waits for {B} to be deleted",
+    ),
     "a report on a service that is well again": (
         Situation([VPN], [(VPN, applied(VPN))], {S: Answer(controller="ours", revision=1, reason="broken")}),
         S,
@@ -199,7 +213,9 @@ def test_next_step(what: str) -> None:
     [(None, "Nothing"), ({}, "modify_service"), ({"name": "other"}, "modify_service")],
     ids=["nothing attempted", "a delete attempted", "a change attempted"],
 )
-def test_what_was_attempted_and_not_recorded_is_made_sure_of(attempted: dict[str, object] | None, expected: str) -> None:
+def test_what_was_attempted_and_not_recorded_is_made_sure_of(
+    attempted: dict[str, object] | None, expected: str
+) -> None:
     state = Situation([VPN], [(VPN, applied(VPN, attempted=attempted))]).state()
     step = next_step(S, state, OURS)
     assert seen(step).split(" ")[0] == expected

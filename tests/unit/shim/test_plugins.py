@@ -93,7 +93,11 @@ async def async_generator(self: Backend, port: object, model: object) -> Any:
         ("delete_port", keyword_only, "too many positional arguments"),
         ("delete_port", any_arguments, ""),
         ("delete_port", renamed, ""),
-        ("delete_port", staticmethod(renamed), "delete_port is no plain method; it is called as delete_port(port, model)"),
+        (
+            "delete_port",
+            staticmethod(renamed),
+            "delete_port is no plain method; it is called as delete_port(port, model)",
+        ),
         ("delete_port", classmethod(renamed), "delete_port is no plain method"),
         ("delete_port", "a string", "delete_port is no plain method"),
         ("delete_port", property(lambda _: 1), "delete_port is no plain method"),

@@ -34,6 +34,7 @@ class Feed:
         self._protons = protons
         self._states = states
         self._wake = wake
+        self._events = {name: metrics.EVENTS.labels(name) for name in states}
 
     def desired(self, event: Event) -> None:
         """A key below `/proton/` changed."""
@@ -41,7 +42,7 @@ class Feed:
         if key is None or key.proton not in self._states:
             return
         state = self._states[key.proton]
-        metrics.EVENTS.labels(key.proton).inc()
+        self._events[key.proton].inc()
         if event.value is None:
             concerned = state.forget(key)
         else:

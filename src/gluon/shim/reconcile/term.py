@@ -11,8 +11,8 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from itertools import islice
 
 from gluon.contract import keys
@@ -93,15 +93,9 @@ class Term:
 
     async def _work(self) -> None:
         started = time.monotonic()
-        await self._load_records()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(keys.PROTON, self._feed.desired))
-            await self._synced[keys.PROTON].wait()
-            tasks.create_task(self._follow(keys.CONTROLLER, self._feed.answer))
-            await self._synced[keys.CONTROLLER].wait()
-            # What is loaded stays: without this, each full collection would walk all of it.
-            gc.collect()
-            gc.freeze()
+            with _loading():
+                await self._load(tasks)
             tasks.create_task(self._recorder.run())
             for name, reconciler in self._reconcilers.items():
                 reconciler.wake(reconciler.state.keys())
@@ -116,6 +110,14 @@ class Term:
                     for name, r in self._reconcilers.items()
                 ),
             )
+
+    async def _load(self, tasks: asyncio.TaskGroup) -> None:
+        """Loads what was applied, then what is wanted, then the answers, and follows these two."""
+        await self._load_records()
+        tasks.create_task(self._follow(keys.PROTON, self._feed.desired))
+        await self._synced[keys.PROTON].wait()
+        tasks.create_task(self._follow(keys.CONTROLLER, self._feed.answer))
+        await self._synced[keys.CONTROLLER].wait()
 
     async def _load_records(self) -> None:
         for name in self._reconcilers:
@@ -192,6 +194,20 @@ def _status(reconciler: Reconciler) -> dict[str, object]:
         "held_objects": {str(key): str(step) for key, step in islice(reconciler.held.items(), SHOWN)},
         "failing_objects": {str(key): reason for key, reason in islice(reconciler.attempts.failing(), SHOWN)},
     }
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Keeps Python's cyclic garbage collector away from a load, and from what is loaded afterwards.
+
+    It would walk all objects again and again while there are ever more of them.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ likes while the shim goes on, without a lock and without a copy of 100,000 objec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from immutables import Map
 from msgspec import Struct
@@ -86,7 +86,7 @@ class Model:
         """All objects of one type, in no order."""
         return [o for id_, o in self._objects.items() if id_.object == object_type]
 
-    def referrers(self, id_: ObjectKey) -> Iterable[ObjectKey]:
+    def referrers(self, id_: ObjectKey) -> Collection[ObjectKey]:
         """The objects that name this one, whether it exists or not."""
         return self._referrers.get(id_, _NOBODY)
 

@@ -147,7 +147,8 @@ class State:
     # -- who is concerned ------------------------------------------------------------------
 
     def _dependents(self, key: ObjectKey) -> set[ObjectKey]:
-        return {*self.desired.referrers(key), *self.applied.referrers(key)}
+        desired, applied = self.desired.referrers(key), self.applied.referrers(key)
+        return {*desired, *applied} if desired or applied else set()
 
     def _all_dependents(self, key: ObjectKey) -> set[ObjectKey]:
         """Whether an object is wanted hangs on the whole chain of what it names."""

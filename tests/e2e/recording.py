@@ -43,12 +43,10 @@ class Recording:
         (info / "entry_points.txt").write_text(ENTRY_POINTS)
         self.environment = {"PYTHONPATH": f"{installed}:{PLUGIN}"}
 
-    def options(
-        self, backend: str = "recording", *, pause: float = 0.0, **shim: object
-    ) -> dict[str, dict[str, object]]:
-        """Options of a shim that net-l3vpn is handled by one of the backends in."""
+    def options(self, *, pause: float = 0.0, **shim: object) -> dict[str, dict[str, object]]:
+        """Options of a shim whose backend for net-l3vpn is `recording`, unless `handlers` says otherwise."""
         return {
-            "shim": {"handlers": f"net-l3vpn:{backend}", **shim},
+            "shim": {"handlers": "net-l3vpn:recording", **shim},
             "shim_recording": {"journal": self._journal, "faults": self._faults, "pause": pause},
         }
 

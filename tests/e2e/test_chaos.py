@@ -22,7 +22,7 @@ from .observing import api, create, wait_until_clean
 from .recording import Account, Recording
 
 SEEDS = range(int(os.environ.get("GLUON_SEEDS", "2")))
-ANSWERS = (20, 500)
+ANSWERS = (20, 400)
 """The victim is killed after so many answers, at random."""
 DOWN = (0.0, 1.5)
 """Seconds that it stays down, at random."""

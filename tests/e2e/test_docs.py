@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from gluon.models import catalog
 from gluon.testing.stack import LocalStack
 

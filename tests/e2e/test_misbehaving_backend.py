@@ -16,7 +16,10 @@ from gluon.testing.stack import LocalStack
 from .observing import api, create, create_port, get, put, wait_for
 from .recording import Recording
 
-PROTON = {"api": {"bind_timeout": 6}}
+BACKENDS = {"net-l3vpn": "recording", "ietf-sfc": "blocking"}
+"""Two protons in one stack: the callbacks of the one are coroutines, of the other they block."""
+SERVICES = {"net-l3vpn": ("vpns", "VpnService"), "ietf-sfc": ("servicefunctions", "ServiceFunction")}
+PROTON = {"api": {"bind_timeout": 6, "service_list": ",".join(BACKENDS)}}
 WORKERS = 4
 SHIM: dict[str, Any] = {"report_after": 0.3, "retry_min": 0.05, "retry_max": 0.2, "workers": WORKERS}
 OTHERS = 8
@@ -36,13 +39,13 @@ BAD_BINDS = {
 
 
 class Running:
-    """A stack whose shim has the one backend or the other."""
+    """One proton of a stack, and the backend that it has."""
 
-    def __init__(self, stack: LocalStack, client: httpx.Client, recording: Recording, backend: str) -> None:
-        self.stack = stack
+    def __init__(self, client: httpx.Client, recording: Recording, proton: str) -> None:
         self.client = client
         self.recording = recording
-        self.backend = backend
+        self.backend = BACKENDS[proton]
+        self.services, self.service_type = SERVICES[proton]
 
     def bad_port(self, fault: str) -> dict[str, Any]:
         """A port whose bind goes wrong, created unbound."""
@@ -62,16 +65,21 @@ class Running:
         return shown
 
 
-@pytest.fixture(scope="module", params=["recording", "blocking"])
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    directory = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStack, Recording]]:
+    directory = tmp_path_factory.mktemp("misbehaving")
     recording = Recording(directory / "recording")
-    options = recording.options(request.param, **SHIM)
-    with (
-        LocalStack(directory, proton=PROTON, shim=options, environment=recording.environment) as stack,
-        api(stack) as client,
-    ):
-        yield Running(stack, client, recording, request.param)
+    handlers = ",".join(f"{proton}:{backend}" for proton, backend in BACKENDS.items())
+    options = recording.options(handlers=handlers, **SHIM)
+    with LocalStack(directory, proton=PROTON, shim=options, environment=recording.environment) as stack:
+        yield stack, recording
+
+
+@pytest.fixture(params=BACKENDS)
+def running(shared: tuple[LocalStack, Recording], request: pytest.FixtureRequest) -> Iterator[Running]:
+    stack, recording = shared
+    with api(stack, request.param) as client:
+        yield Running(client, recording, request.param)
 
 
 @pytest.mark.parametrize("fault", BAD_BINDS)
@@ -125,12 +133,13 @@ def test_a_refused_bind_is_not_tried_again_until_it_is_asked_for(running: Runnin
 def test_a_service_that_fails_says_why_until_it_works(running: Running) -> None:
     key = str(uuid.uuid4())
     running.recording.misbehave(key, "modify_service", "raise")
-    create(running.client, "vpns", id=key, name="blue")
-    expected = f"modify_service of backend {running.backend} raised RuntimeError: the device has no VpnService"
-    wait_for(lambda: get(running.client, f"/vpns/{key}")["status_reason"] == expected, "the VPN says what is wrong")
+    create(running.client, running.services, id=key, name="blue")
+    path = f"/{running.services}/{key}"
+    why = f"modify_service of backend {running.backend} raised RuntimeError: the device has no {running.service_type}"
+    wait_for(lambda: get(running.client, path)["status_reason"] == why, "the service says what is wrong")
     running.assert_others_bind()
     running.recording.behave(key)
-    wait_for(lambda: get(running.client, f"/vpns/{key}")["status_reason"] is None, "the VPN is well again")
+    wait_for(lambda: get(running.client, path)["status_reason"] is None, "the service is well again")
 
 
 def test_a_port_whose_unbind_fails_says_so_and_can_be_deleted(running: Running) -> None:

@@ -196,20 +196,11 @@ class Chain:
             ],
         ]  # fmt: skip
 
-    def deletes(self) -> list[list[tuple[str, ...]]]:
-        """Commands in reverse order."""
-        keys = {"sfdataplanelocator": "--interface_id", "sffdataplanelocator": "--interface_id"}
-        return [
-            [
-                (command[0].replace("create", "delete"), command[command.index(keys.get(_name(command), "--id")) + 1])
-                for command in commands
-            ]
-            for commands in reversed(self.creates())
-        ]
-
-
-def _name(command: Sequence[str]) -> str:
-    return command[0].removesuffix("-create")
+    def paths(self) -> list[str]:
+        """Of all objects, in an order in which they can be deleted."""
+        commands = [command for group in reversed(self.creates()) for command in group]
+        # The key is what the first option gives.
+        return [f"/{command[0].removesuffix('-create')}s/{command[2]}" for command in commands]
 
 
 def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
@@ -233,7 +224,8 @@ def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
     running.assert_called(f"modify_service_binding {chain.ports[0]}: None joins service {chain.function}")
     running.assert_called(f"modify_object ServiceFunctionPath {chain.path}")
 
-    for commands in chain.deletes():
-        running.run_together("ietf-sfc", commands)
+    with api(running.stack, "ietf-sfc") as client:
+        for path in chain.paths():
+            assert client.delete(path).status_code == 204
     running.assert_empty("ietf-sfc")
     running.assert_called(f"delete_service {chain.forwarder}")

@@ -32,12 +32,13 @@ class Started(NamedTuple):
         return [self.stack.proton, self.stack.shim]
 
 
-@pytest.fixture(scope="module", params=["recording", "blocking"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    directory = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    directory = tmp_path_factory.mktemp("stopping")
     recording = Recording(directory / "recording")
-    options = recording.options(request.param, leader_ttl=2)
-    with LocalStack(directory, shim=options, environment=recording.environment) as stack:
+    proton = {"api": {"service_list": "net-l3vpn,ietf-sfc"}}
+    shim = recording.options(handlers="net-l3vpn:recording,ietf-sfc:blocking", leader_ttl=2)
+    with LocalStack(directory, proton=proton, shim=shim, environment=recording.environment) as stack:
         yield Started(stack, recording)
 
 
@@ -109,13 +110,14 @@ def test_busy(started: Started, first: str) -> None:
         assert_end(sorted(started.servers, key=lambda server: server.name != first))
 
 
-def test_while_a_bind_waits(started: Started) -> None:
+@pytest.mark.parametrize("proton", ["net-l3vpn", "ietf-sfc"], ids=["coroutine", "thread"])
+def test_while_a_bind_waits(started: Started, proton: str) -> None:
     key = str(uuid.uuid4())
     started.recording.misbehave(key, "bind_port", "hang")
     answers: list[dict[str, object]] = []
 
     def bind() -> None:
-        with api(started.stack) as client:
+        with api(started.stack, proton) as client:
             answers.append(create_port(client, id=key, host_id="compute-1", device_id="vm-1"))
 
     waiting = threading.Thread(target=bind)

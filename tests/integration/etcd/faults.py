@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 from gluon.etcd import Client, Event, Liveness, Mirror, Unavailable
 from gluon.etcd.proto import etcd_pb2 as pb
@@ -181,7 +181,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.endpoint = ""
 
-    async def __aenter__(self) -> Proxy:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.endpoint = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self

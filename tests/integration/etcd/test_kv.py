@@ -105,9 +105,9 @@ async def test_transaction_beyond_the_limit_is_refused_and_changes_nothing(clien
 
 
 async def test_request_beyond_the_size_limit_is_refused(client: Client) -> None:
-    with pytest.raises(InvalidRequest, match="put big.*larg"):
+    with pytest.raises(InvalidRequest, match=r"put big.*larg"):
         await client.put(b"big", b"x" * 1_600_000)
-    with pytest.raises(InvalidRequest, match="put huge.*larg"):
+    with pytest.raises(InvalidRequest, match=r"put huge.*larg"):
         await client.put(b"huge", b"x" * 5_000_000)
 
 

@@ -206,7 +206,7 @@ async def test_kill_during_the_first_list(local_etcd: LocalEtcd, client: Client,
 
 
 @pytest.mark.parametrize("grown", [False, True])
-async def test_lost_data_ends_the_mirror(local_etcd: LocalEtcd, client: Client, grown: bool) -> None:
+async def test_lost_data_ends_the_mirror(local_etcd: LocalEtcd, client: Client, *, grown: bool) -> None:
     await fill(client, 2_000)
     async with following(client) as follower:
         await client.put(PREFIX + b"last", b"")
@@ -231,7 +231,7 @@ def _grow_unseen(etcd: LocalEtcd) -> None:
             hidden.call("kv/put", key=key, value="")
 
 
-async def test_another_cluster_ends_the_mirror(local_etcd: LocalEtcd, client: Client, tmp_path: object) -> None:
+async def test_another_cluster_ends_the_mirror(local_etcd: LocalEtcd, tmp_path: object) -> None:
     with LocalEtcd(f"{tmp_path}/other", name="other") as other:
         async with Client(Endpoints((other.endpoint,))) as writer:
             await fill(writer, 5_000)

@@ -4,6 +4,8 @@ It is loaded by a real shim process through its entry point, as any vendor's is.
 port, or of a service, says how it misbehaves, until a file says that it is cured.
 """
 
+# ruff: noqa: ARG002 - a callback takes what the port promises, used or not
+
 from __future__ import annotations
 
 import asyncio

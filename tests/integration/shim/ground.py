@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
@@ -70,9 +70,9 @@ def port(number: int, host: str | None = None, **attributes: Any) -> dict[str, A
     }
 
 
-async def until(condition: Callable[[], Any], what: str, timeout: float = WAIT) -> Any:
+async def until(condition: Callable[[], Any], what: str) -> Any:
     """Waits for a condition, plain or a coroutine function, and returns what it gave."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + WAIT
     while True:
         found = condition()
         if isinstance(found, Awaitable):
@@ -80,7 +80,7 @@ async def until(condition: Callable[[], Any], what: str, timeout: float = WAIT) 
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {what}")
+            raise AssertionError(f"not within {WAIT:g} s: {what}")
         await asyncio.sleep(0.03)
 
 
@@ -105,7 +105,7 @@ class Ground:
             "FAULTY_CURED": str(self.cured),
         }
 
-    async def __aenter__(self) -> Ground:
+    async def __aenter__(self) -> Self:
         self.etcd.start()
         self.client = Client(Endpoints((self.etcd.endpoint,), timeout=2.0))
         await self.client.__aenter__()

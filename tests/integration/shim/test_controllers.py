@@ -100,7 +100,7 @@ async def test_a_frozen_shim_that_thaws_steps_down_and_writes_nothing(ground: Gr
     await ground.in_sync(second)
     await ground.want_ports(PORTS, "host-2")
     await ground.convergence()
-    before = {path: value for path, value in (await ground.items(keys.CONTROLLER)).items()}
+    before = await ground.items(keys.CONTROLLER)
     first.thaw()
     await until(lambda: ground.status(first).get("role") == "standby", "the first steps down")
     await ground.want_ports(range(51, 61), "host-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -113,10 +114,10 @@ async def test_sigterm_while_a_callback_hangs(ground: Ground, backend: str) -> N
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("hang", [False, True], ids=["idle", "callback hangs"])
-async def test_sigterm_while_etcd_is_down(ground: Ground, hang: bool) -> None:
+@pytest.mark.parametrize("port_name", ["idle", "hang"])
+async def test_sigterm_while_etcd_is_down(ground: Ground, port_name: str) -> None:
     shim = await ground.active(handlers="net-l3vpn:plain")
-    if hang:
+    if port_name == "hang":
         await ground.want(name("Port", 1), port(1, "host-1", name="hang"))
         await until(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
     ground.etcd.kill()
@@ -147,15 +148,14 @@ async def test_sigterm_while_a_backend_starts_or_stops(ground: Ground) -> None:
     starting = ground.shim("starting", handlers="net-l3vpn:slow-start", controller="other")
     await stopped(stopping)
     assert "backend slow-stop did not stop within" in stopping.log
-    await asyncio.sleep(0)
     await until(lambda: starting.is_running and started(starting.pid), "the other is about to start its backend")
     await stopped(starting)
 
 
 def started(pid: int) -> bool:
     """Whether the process catches SIGTERM by now."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        caught = next(line for line in status if line.startswith("SigCgt"))
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) & (1 << 14))
 
 
@@ -164,7 +164,7 @@ async def test_sigterm_lets_callbacks_end_and_be_recorded(ground: Ground) -> Non
     ground.environment["FAULTY_DELAY"] = "0.3"
     shim = await ground.active()
     await ground.want_ports(range(1, 31), "host-1")
-    await until(lambda: ground.journal(), "callbacks are under way")
+    await until(ground.journal, "callbacks are under way")
     await stopped(shim)
     bound = {line["key"] for line in ground.journal() if line["callback"] == "bind_port"}
     records = await ground.records()

@@ -72,9 +72,10 @@ class SimulatedBackend:
 
     def _judge_modify(self, call: Call, obj: Object) -> str:
         known = self.objects.get(obj.id)
-        if known and self._is_sure(obj.id) and known.attributes == obj.attributes:
-            if call.references == self._world.digests.get(obj.id):
-                return "nothing has changed"
+        digests = self._world.digests.get(obj.id)
+        unchanged = known and (known.attributes, digests) == (obj.attributes, call.references)
+        if self._is_sure(obj.id) and unchanged:
+            return "nothing has changed"
         if self._is_sure(obj.id) and (call.previous is None) != (known is None):
             return "previous is wrong"
         if obj.base is Base.INTERFACE and known and known["port_id"] != obj["port_id"]:
@@ -86,7 +87,7 @@ class SimulatedBackend:
             return "" if owner in self.bound else "the port is not bound"
         return ""
 
-    def _judge_bind(self, call: Call, obj: Object) -> str:
+    def _judge_bind(self, _: Call, obj: Object) -> str:
         before = self.bound.get(obj.id)
         if before and before["host_id"] != obj["host_id"]:
             return f"bound on {before['host_id']}"
@@ -94,7 +95,7 @@ class SimulatedBackend:
             return "bound already"
         return ""
 
-    def _judge_unbind(self, call: Call, obj: Object) -> str:
+    def _judge_unbind(self, _: Call, obj: Object) -> str:
         if obj.id not in self.bound and self._is_sure(obj.id):
             return "is not bound"
         if obj.id in self.bound and self.bound[obj.id]["host_id"] != obj["host_id"]:
@@ -104,13 +105,13 @@ class SimulatedBackend:
                 return f"{other.id} is left on it"
         return ""
 
-    def _judge_delete(self, call: Call, obj: Object) -> str:
+    def _judge_delete(self, _: Call, obj: Object) -> str:
         if obj.id in self.bound:
             return "still bound"
         if obj.id not in self.objects and self._is_sure(obj.id):
             return "is not there"
         for other in self.objects.values():
-            if obj.id in self._names(other):
+            if obj.id in self.names(other):
                 return f"{other.id} needs it"
         return ""
 
@@ -119,9 +120,10 @@ class SimulatedBackend:
         return not (self._world.troubled or key in self._world.doubtful)
 
     def _missing(self, obj: Object) -> list[ObjectKey]:
-        return [key for key in self._names(obj) if key not in self.objects]
+        return [key for key in self.names(obj) if key not in self.objects]
 
-    def _names(self, obj: Object) -> list[ObjectKey]:
+    def names(self, obj: Object) -> list[ObjectKey]:
+        """The objects that one names, lists included."""
         found = []
         for attribute in self._world.proton.objects[obj.type].references:
             value = obj[attribute.name]
@@ -252,7 +254,7 @@ class World:
                 break
         else:
             raise AssertionError(f"does not come to rest; last calls: {self.calls[-10:]}")
-        for key in self.state.keys():
+        for key in set(self.state.keys()):
             step = next_step(key, self.state, OURS)
             assert not isinstance(step, Call | Refresh | Drop), f"{key} was not woken for {step}"
 
@@ -416,7 +418,7 @@ class World:
                 return obj.id in self.backend.objects  # It stays what it was: told to the backend or not.
             return True
         model = self.state.desired
-        for key in self.backend._names(obj):
+        for key in self.backend.names(obj):
             target = wanted.get(key)
             if target is None or not self._shall_be_there(target, wanted, bound):
                 return False

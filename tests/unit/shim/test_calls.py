@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import sys
 import threading
 import uuid
@@ -37,11 +37,11 @@ def calls(function: Callable[..., Any], timeout: float = 5.0) -> BackendCalls:
 
     if asyncio.iscoroutinefunction(function):
 
-        async def callback(self: Backend, *arguments: Any) -> Any:
+        async def callback(_: Backend, *arguments: Any) -> Any:
             return await function(*arguments)
     else:
 
-        def callback(self: Backend, *arguments: Any) -> Any:  # type: ignore[misc]
+        def callback(_: Backend, *arguments: Any) -> Any:  # type: ignore[misc]
             return function(*arguments)
 
     members = dict.fromkeys(Callback, callback)
@@ -49,14 +49,14 @@ def calls(function: Callable[..., Any], timeout: float = 5.0) -> BackendCalls:
     return BackendCalls("acme", vendor(Context(controller="ours", proton=L3VPN, conf=None)), timeout)
 
 
-async def make(function: Callable[..., Any], call: Call = BIND, timeout: float = 5.0) -> Binding | None:
+async def make(function: Callable[..., Any], call: Call = BIND, limit: float = 5.0) -> Binding | None:
     async with asyncio.timeout(BOUND):
-        return await calls(function, timeout).make(call, Model(L3VPN))
+        return await calls(function, limit).make(call, Model(L3VPN))
 
 
-async def failure(function: Callable[..., Any], call: Call = BIND, timeout: float = 5.0) -> CallFailed:
+async def failure(function: Callable[..., Any], call: Call = BIND, limit: float = 5.0) -> CallFailed:
     with pytest.raises(CallFailed) as caught:
-        await make(function, call, timeout)
+        await make(function, call, limit)
     return caught.value
 
 
@@ -213,7 +213,7 @@ async def test_endless_details_are_told() -> None:
 async def test_details_are_as_they_come_back_from_etcd() -> None:
     """Else the answer would never be what the shim expects, and be written again and again."""
     key = uuid.UUID(int=1)
-    given: dict[Any, Any] = {1: (2, 3), "key": key, "when": datetime.date(2017, 1, 1), "nan": float("nan")}
+    given: dict[Any, Any] = {1: (2, 3), "key": key, "when": dt.date(2017, 1, 1), "nan": float("nan")}
     binding = await make(lambda *_: Binding("ovs", given))
     assert binding == Binding("ovs", {"1": [2, 3], "key": str(key), "when": "2017-01-01", "nan": None})
     given["later"] = 1
@@ -230,14 +230,14 @@ async def test_a_coroutine_that_hangs_is_cancelled() -> None:
         finally:
             ended.append(True)
 
-    failed = await failure(hang, timeout=0.05)
+    failed = await failure(hang, limit=0.05)
     assert "did not return within 0.05 s and was cancelled" in failed.reason
     assert ended == [True]
 
 
 @pytest.mark.asyncio
 async def test_a_coroutine_from_a_plain_callback_is_bounded_as_well() -> None:
-    failed = await failure(lambda *_: asyncio.sleep(1000), timeout=0.05)
+    failed = await failure(lambda *_: asyncio.sleep(1000), limit=0.05)
     assert "did not return within 0.05 s" in failed.reason
 
 
@@ -285,19 +285,20 @@ async def test_a_thread_that_hangs_is_waited_for_and_holds_up_no_other(released:
 @pytest.mark.asyncio
 async def test_a_thread_left_by_an_earlier_term_is_not_joined_by_a_second_call(released: threading.Event) -> None:
     running: list[int] = []
+    entered = threading.Event()
 
     def slow(*_: Any) -> None:
         running.append(1)
+        entered.set()
         released.wait(BOUND)
         running.pop()
 
     backend = calls(slow)
     left = asyncio.create_task(backend.make(DELETE, Model(L3VPN)))
-    while not running:
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(entered.wait, BOUND)
     left.cancel()
     await asyncio.gather(left, return_exceptions=True)
-    with pytest.raises(CallFailed, match="an earlier call for .* has not returned yet"):
+    with pytest.raises(CallFailed, match=r"an earlier call for .* has not returned yet"):
         await backend.make(DELETE, Model(L3VPN))
     assert running == [1]
     released.set()

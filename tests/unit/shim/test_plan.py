@@ -50,7 +50,7 @@ def seen(step: object) -> str:
 
 
 FULL = [(TO_BIND, bound(TO_BIND)), (INTERFACE, applied(INTERFACE)), (VPN, applied(VPN)), (BINDING, applied(BINDING))]
-P, I, S, B = (o.id for o in (TO_BIND, INTERFACE, VPN, BINDING))
+P, IF, S, B = (o.id for o in (TO_BIND, INTERFACE, VPN, BINDING))
 
 STEPS = {
     "a new port without a host": (Situation([UNBOUND]), P, f"modify_port {P}"),
@@ -133,7 +133,7 @@ STEPS = {
     "a deleted port whose interface is left": (
         Situation([], [(UNBOUND, applied(UNBOUND)), (INTERFACE, applied(INTERFACE))]),
         P,
-        f"waits for {I} to be deleted",
+        f"waits for {IF} to be deleted",
     ),
     "an answer of ours for a port that is gone": (Situation([], answers={P: RESTING}), P, "Drop"),
     "an empty answer for a port that is gone": (Situation([], answers={P: None}), P, "Drop"),
@@ -143,25 +143,25 @@ STEPS = {
         P,
         "Refresh",
     ),
-    "an interface without its port": (Situation([INTERFACE]), I, "Nothing"),
-    "an interface whose port is not applied": (Situation([UNBOUND, INTERFACE]), I, f"waits for {P} to be applied"),
+    "an interface without its port": (Situation([INTERFACE]), IF, "Nothing"),
+    "an interface whose port is not applied": (Situation([UNBOUND, INTERFACE]), IF, f"waits for {P} to be applied"),
     "an interface whose port is applied": (
         Situation([UNBOUND, INTERFACE], [(UNBOUND, applied(UNBOUND))]),
-        I,
-        f"modify_interface {I}",
+        IF,
+        f"modify_interface {IF}",
     ),
     "an interface of a port on a foreign host": (
         Situation([port(host="foreign"), INTERFACE], [(INTERFACE, applied(INTERFACE))]),
-        I,
-        f"delete_interface {I}",
+        IF,
+        f"delete_interface {IF}",
     ),
     "an interface that changes its port": (
         Situation(
             [port(), port(2), sample("Interface", 1, port_id=name("Port", 2).key)],
             [(TO_BIND, applied(TO_BIND)), (port(2), applied(port(2))), (INTERFACE, applied(INTERFACE))],
         ),
-        I,
-        f"delete_interface {I}",
+        IF,
+        f"delete_interface {IF}",
     ),
     "a service binding whose port is not bound": (
         Situation([UNBOUND, INTERFACE, VPN, BINDING], [(UNBOUND, applied(UNBOUND)), *FULL[1:3]]),

@@ -1,5 +1,7 @@
 """Backends that can't work are refused at start, with a sentence that says what is wrong."""
 
+# ruff: noqa: ARG001 - what these functions take is what is tested
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -41,7 +43,7 @@ def test_the_dummy_is_found_by_its_entry_point() -> None:
 
 
 def test_an_unknown_backend_is_told_the_installed_ones() -> None:
-    with pytest.raises(StartFailed, match="no backend is named 'dumy'; installed: .*dummy"):
+    with pytest.raises(StartFailed, match=r"no backend is named 'dumy'; installed: .*dummy"):
         plugins.load("dumy")
 
 

@@ -163,7 +163,7 @@ class State:
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:
     return (
         before.claimed != after.claimed
-        or before.attempted != after.attempted
+        or (before.attempted == {}) != (after.attempted == {})
         or before.binding != after.binding
         or before.attributes != after.attributes
     )

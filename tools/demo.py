@@ -20,7 +20,7 @@ from rich.text import Text
 
 from gluon.etcd import Client, Endpoints, Event, Mirror
 from gluon.testing.etcd import find_etcd
-from gluon.testing.process import ProcessFailed, console_script
+from gluon.testing.process import ProcessFailed, console_script, exit_on_signals
 from gluon.testing.stack import LocalStack
 
 QUIET = 0.15
@@ -212,6 +212,7 @@ async def run(stack: LocalStack) -> None:
 def main() -> int:
     """Starts the servers, plays the demo, ends the servers."""
     started = time.monotonic()
+    exit_on_signals()
     with tempfile.TemporaryDirectory(prefix="gluon-demo-") as directory:
         try:
             with LocalStack(Path(directory)) as stack:

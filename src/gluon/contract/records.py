@@ -17,6 +17,11 @@ UNBOUND = "unbound"
 """vif_type of a port that is not bound."""
 
 
+BIND_ATTRIBUTES = ("host_id", "device_id", "vnic_type", "profile")
+"""What a bind is made from: a change of one of these on a bound port means unbind, then bind.
+Neutron's ML2 rebinds on host, vnic_type and profile alike.  Server and shim go by the same list."""
+
+
 class MalformedRecord(ValueError):
     """A value in etcd that is not what its key promises."""
 

@@ -1,13 +1,14 @@
-"""Options that both servers have, and how a configuration file is read."""
+"""How configuration files are read, and the options of logging."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oslo_config import cfg
 
-from gluon.etcd import Endpoints
+from gluon.process.run import StartFailed
 
 LOG_OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
@@ -18,37 +19,6 @@ LOG_OPTIONS: list[cfg.Opt] = [
         help="The least severe messages that are logged, to standard output.",
     ),
 ]
-
-ETCD_OPTIONS: list[cfg.Opt] = [
-    cfg.HostAddressOpt("etcd_host", default="127.0.0.1", help="Host of etcd, when there is one endpoint."),
-    cfg.PortOpt("etcd_port", default=2379, help="Client port of etcd, when there is one endpoint."),
-    cfg.ListOpt(
-        "etcd_endpoints",
-        default=[],
-        help="Endpoints of an etcd cluster, `host:port` separated by commas. When set, etcd_host and "
-        "etcd_port are not used.",
-    ),
-    cfg.StrOpt("etcd_user", default="", help="User name in etcd; empty when etcd has no authentication."),
-    cfg.StrOpt("etcd_password", default="", secret=True, help="Password of etcd_user."),
-    cfg.StrOpt("etcd_ca_file", default="", help="CA certificates (PEM) that etcd's is checked with; turns TLS on."),
-    cfg.StrOpt("etcd_cert_file", default="", help="Client certificate (PEM), where etcd asks for one."),
-    cfg.StrOpt("etcd_key_file", default="", help="Key (PEM) of etcd_cert_file."),
-    cfg.FloatOpt("etcd_timeout", default=5.0, min=0.1, help="Longest wait for one request to etcd, in seconds."),
-]
-
-
-def endpoints(group: cfg.ConfigOpts.GroupAttr) -> Endpoints:
-    """How to reach etcd, from a group that has `ETCD_OPTIONS`."""
-    host = f"[{group.etcd_host}]" if ":" in group.etcd_host else group.etcd_host
-    return Endpoints(
-        hosts=tuple(group.etcd_endpoints) or (f"{host}:{group.etcd_port}",),
-        user=group.etcd_user,
-        password=group.etcd_password,
-        ca_file=group.etcd_ca_file,
-        cert_file=group.etcd_cert_file,
-        key_file=group.etcd_key_file,
-        timeout=group.etcd_timeout,
-    )
 
 
 def read(program: str, options: Mapping[str, Sequence[cfg.Opt]], argv: Sequence[str] | None) -> Any:
@@ -75,3 +45,33 @@ def read(program: str, options: Mapping[str, Sequence[cfg.Opt]], argv: Sequence[
         for opt in opts:
             getattr(section, opt.dest)  # oslo.config checks a value when it is read: read all now.
     return conf
+
+
+def refuse_unknown(conf: Any, options: Mapping[str, Iterable[cfg.Opt]]) -> None:
+    """Refuses a configuration file that names a section or an option that nothing reads.
+
+    oslo.config passes over them: a misspelled `host_list` would leave its default in force.
+
+    Args:
+        conf: what `read` returned.
+        options: everything that is known, by section, the backends' own included.
+
+    Raises:
+        StartFailed: names the file, and what may have been meant.
+    """
+    known = {section: {option.dest for option in found} for section, found in options.items()}
+    for file in conf.config_file or ():
+        sections: dict[str, dict[str, Any]] = {}
+        cfg.ConfigParser(file, sections).parse()
+        for section, written in sections.items():
+            if section not in known:
+                raise StartFailed(f"{file}: there is no section [{section}]{_meant(section, known)}")
+            for name in written:
+                if name.replace("-", "_") not in known[section]:
+                    raise StartFailed(f"{file}: [{section}] has no option {name}{_meant(name, known[section])}")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

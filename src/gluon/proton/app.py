@@ -15,11 +15,11 @@ from typing import Any
 import uvicorn
 from oslo_config import cfg
 
-from gluon.process import health, http, logs
-from gluon.process.run import run
+from gluon.process import etcd, health, http, logs
+from gluon.process.run import StartFailed, run
 from gluon.proton import options
 from gluon.proton.api import build_application
-from gluon.proton.opening import load_protons, opened_database, opened_etcd
+from gluon.proton.opening import load_protons, opened_database
 from gluon.proton.publish import Answers, Publisher
 from gluon.proton.service import BindWaiters, Objects
 from gluon.proton.storage import Database, DatabaseUnavailable
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         settings = options.read("proton-server", argv)
-    except cfg.Error as error:
+    except (cfg.Error, StartFailed) as error:
         print(f"proton-server: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
         return 1
     logs.configure(settings.log_level)
@@ -67,12 +67,12 @@ async def serve(settings: Any, stop: asyncio.Event) -> None:
     listening = http.listen(api.host, api.port)
     with contextlib.closing(listening):
         port = listening.getsockname()[1]
-        url = f"http://{_in_url(api.host)}:{port}"
-        async with opened_database(settings, protons) as database, opened_etcd(settings) as client:
+        url = options.public_url(settings, port)
+        async with opened_database(settings, protons) as database, etcd.opened(settings.api, "api") as client:
             waiters = BindWaiters()
             answers = Answers(database, client, protons, waiters)
             publisher = Publisher(database, client, protons, url=url, published_bind=answers.published_bind)
-            objects = Objects(database, publisher, waiters, bind_timeout=api.bind_timeout)
+            objects = Objects(database, publisher, waiters, bind_timeout=api.bind_timeout, holder=answers.holder)
             checks = _checks(database, publisher, answers)
             application = build_application(
                 objects, protons, max_body_size=api.max_body_size, extra_routes=health.routes(checks)
@@ -172,7 +172,3 @@ def _warn_when_open(host: str) -> None:
             "change everything; put it behind a proxy that authenticates, or listen on 127.0.0.1",
             host,
         )
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -1,16 +1,13 @@
-"""Opens what proton-server and gluon-manage both need: models, database, etcd."""
+"""Opens what proton-server and gluon-manage both need: models and database."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gluon.etcd import Client, EtcdError
 from gluon.models import catalog
-from gluon.process import config
 from gluon.process.run import StartFailed
 from gluon.proton.service import check_models
 from gluon.proton.storage import Database, DatabaseUnusable, open_database
@@ -47,18 +44,3 @@ async def opened_database(settings: Any, protons: Mapping[str, Proton]) -> Async
         yield database
     finally:
         await database.close()
-
-
-@asynccontextmanager
-async def opened_etcd(settings: Any) -> AsyncGenerator[Client]:
-    """The etcd of the configuration, whether it runs or not.
-
-    Raises:
-        StartFailed: an option about etcd can't be used.
-    """
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            client = await stack.enter_async_context(Client(config.endpoints(settings.api)))
-        except EtcdError as error:
-            raise StartFailed(f"[api] etcd options: {error}") from error
-        yield client

@@ -8,10 +8,17 @@ from typing import Any
 from oslo_config import cfg
 
 from gluon.process import config
+from gluon.process.etcd import ETCD_OPTIONS
 
 API_OPTIONS: list[cfg.Opt] = [
     cfg.HostAddressOpt("host", default="127.0.0.1", help="Address that the REST API listens on."),
     cfg.PortOpt("port", default=2705, help="Port that the REST API listens on; 0 for any free one."),
+    cfg.StrOpt(
+        "public_url",
+        default="",
+        help="Where others reach the REST API, e.g. `https://gluon.example.org`; it is published with each port. "
+        "Empty: `http://<host>:<port>`. Set it where host is a wildcard, and alike on all servers of a database.",
+    ),
     cfg.ListOpt(
         "service_list",
         default=["net-l3vpn"],
@@ -29,7 +36,7 @@ API_OPTIONS: list[cfg.Opt] = [
         help="Longest wait of a request for a controller's answer to a bind, in seconds.",
     ),
     cfg.IntOpt("max_body_size", default=2**20, min=1024, help="Longest body of a request, in bytes."),
-    *config.ETCD_OPTIONS,
+    *ETCD_OPTIONS,
 ]
 
 DATABASE_OPTIONS: list[cfg.Opt] = [
@@ -55,5 +62,18 @@ def list_opts() -> list[tuple[str, Sequence[cfg.Opt]]]:
 
 
 def read(program: str, argv: Sequence[str] | None) -> Any:
-    """Reads the command line and the files that it names; raises what `gluon.process.config.read` does."""
-    return config.read(program, OPTIONS, argv)
+    """Reads the command line and the files that it names; raises what `gluon.process.config` does."""
+    conf = config.read(program, OPTIONS, argv)
+    config.refuse_unknown(conf, OPTIONS)
+    return conf
+
+
+def public_url(settings: Any, port: int) -> str:
+    """Where clients reach this server: `[api] public_url`, or else where it listens.
+
+    Args:
+        settings: the configuration.
+        port: what is listened on.
+    """
+    host = settings.api.host
+    return settings.api.public_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,14 +19,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gluon.contract import keys
-from gluon.etcd import Client, Election
+from gluon.etcd import Client, Election, EtcdError
 from gluon.models import catalog
-from gluon.process import config, health, logs
+from gluon.process import config, etcd, health, logs
 from gluon.process.run import StartFailed, run
 from gluon.schema import ModelError, Proton
 from gluon.shim import metrics, plugins
 from gluon.shim.backend import Backend, Context
-from gluon.shim.options import OPTIONS
+from gluon.shim.options import OPTIONS, list_opts
 from gluon.shim.plan import Identity
 from gluon.shim.reconcile.calls import BackendCalls, in_thread
 from gluon.shim.reconcile.reconciler import Pace
@@ -64,6 +66,7 @@ class Shim:
             callback_timeout=conf.shim.callback_timeout,
         )
         self._term: Term | None = None
+        self._client: Client | None = None
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Leads, or stands by, until `stop` is set.
@@ -75,7 +78,7 @@ class Shim:
         backends = self._backends(protons)
         settings = self._conf.shim
         async with (
-            Client(config.endpoints(settings)) as etcd,
+            etcd.opened(settings, "shim") as client,
             _running(backends, stop),
             health.serving(settings.http_host, settings.http_port, self._health()) as port,
         ):
@@ -84,16 +87,17 @@ class Shim:
                 proton: BackendCalls(name, backend, self._pace.callback_timeout)
                 for proton, (name, backend) in backends.items()
             }
-            await self._terms(etcd, protons, calls, stop)
+            self._client = client
+            await self._terms(client, protons, calls, stop)
 
     async def _terms(
-        self, etcd: Client, protons: Mapping[str, Proton], calls: Mapping[str, BackendCalls], stop: asyncio.Event
+        self, client: Client, protons: Mapping[str, Proton], calls: Mapping[str, BackendCalls], stop: asyncio.Event
     ) -> None:
         settings = self._conf.shim
         controller = self._identity.controller
-        name = f"{settings.http_host} {','.join(settings.host_list)}".encode()
-        election = Election(etcd, keys.leader(controller), name, settings.leader_ttl)
-        leading = asyncio.create_task(self._lead(election, etcd, protons, calls, stop), name="leading")
+        name = f"{socket.gethostname()} pid {os.getpid()}".encode()
+        election = Election(client, keys.leader(controller), name, settings.leader_ttl)
+        leading = asyncio.create_task(self._lead(election, client, protons, calls, stop), name="leading")
         stopping = asyncio.create_task(stop.wait(), name="stopping")
         try:
             await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -107,14 +111,14 @@ class Shim:
     async def _lead(
         self,
         election: Election,
-        etcd: Client,
+        client: Client,
         protons: Mapping[str, Proton],
         calls: Mapping[str, BackendCalls],
         stop: asyncio.Event,
     ) -> None:
         while not stop.is_set():
             async with election.lead() as leadership:
-                self._term = Term(etcd, leadership, protons, calls, self._identity, self._pace)
+                self._term = Term(client, leadership, protons, calls, self._identity, self._pace)
                 metrics.LEADER.set(1)
                 try:
                     await self._term.serve(stop)
@@ -137,13 +141,15 @@ class Shim:
         for proton in handlers:
             if proton not in protons:
                 raise StartFailed(f"[shim] handlers names proton {proton!r}; available: {', '.join(protons)}")
-        return {proton: (name, self._backend(name, protons[proton])) for proton, name in handlers.items()}
+        made = {proton: (name, self._backend(name, protons[proton])) for proton, name in handlers.items()}
+        config.refuse_unknown(self._conf, dict(list_opts()))
+        return made
 
     def _backend(self, name: str, proton: Proton) -> Backend:
         backend = plugins.load(name)
-        for section, options in backend.options.items():
-            self._conf.register_opts(options, group=section)
         try:
+            for section, options in backend.options.items():
+                self._conf.register_opts(options, group=section)
             return backend(Context(controller=self._identity.controller, proton=proton, conf=self._conf))
         except Exception as error:
             raise StartFailed(f"backend {name!r} can't be made: {type(error).__name__}: {error}") from error
@@ -151,7 +157,7 @@ class Shim:
     def _described(self) -> str:
         handlers = ", ".join(f"{proton} by {name}" for proton, name in self._conf.shim.handlers.items())
         hosts = ",".join(self._conf.shim.host_list)
-        endpoints = ",".join(config.endpoints(self._conf.shim).hosts)
+        endpoints = ",".join(etcd.endpoints(self._conf.shim).hosts)
         return f"controller {self._identity.controller}, {handlers}, hosts {hosts}, etcd {endpoints}"
 
     # -- for people ------------------------------------------------------------------------
@@ -159,9 +165,19 @@ class Shim:
     async def _etcd_check(self) -> health.Check:
         term = self._term
         if term is None:
-            return health.Check(ok=True, state="standby, or waiting for etcd")
+            return await self._standby_check()
         state = "in sync" if term.in_sync else "loading"
         return health.Check(ok=term.connected and term.in_sync, state=state if term.connected else "not connected")
+
+    async def _standby_check(self) -> health.Check:
+        """A standby is ready; one that can't know whether it is one, is not."""
+        try:
+            if self._client is not None:
+                await self._client.status()
+                return health.Check(ok=True, state="standby")
+        except EtcdError as error:
+            return health.Check(ok=False, state=str(error))
+        return health.Check(ok=False, state="starting")
 
     def _health(self) -> list[Route]:
         async def status(_: Request) -> Response:

@@ -6,7 +6,8 @@ from importlib.metadata import entry_points
 
 from oslo_config import cfg
 
-from gluon.process.config import ETCD_OPTIONS, LOG_OPTIONS
+from gluon.process.config import LOG_OPTIONS
+from gluon.process.etcd import ETCD_OPTIONS
 
 ENTRY_POINT_GROUP = "gluon.shim.backends"
 

@@ -19,15 +19,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
+from gluon.testing.process import ProcessFailed
+
 START_TIMEOUT = 20.0
 """Seconds that an etcd may take to become healthy."""
 
 
-class EtcdNotFound(RuntimeError):
+class EtcdNotFound(ProcessFailed):
     """No etcd binary is installed."""
 
 
-class EtcdNotStarted(RuntimeError):
+class EtcdNotStarted(ProcessFailed):
     """etcd ended, or did not become healthy in time; the message holds the end of its log."""
 
 

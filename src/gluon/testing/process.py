@@ -144,6 +144,16 @@ class ServerProcess:
             return False
 
 
+def exit_on_signals() -> None:
+    """From now on SIGTERM, SIGHUP and SIGINT unwind the stack, so that what was started is ended."""
+
+    def unwind(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, unwind)
+
+
 def console_script(name: str) -> str:
     """Path of one of Gluon's programs, as installed beside this Python."""
     beside = Path(sys.executable).with_name(name)

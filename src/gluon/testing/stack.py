@@ -27,7 +27,6 @@ class LocalStack:
         shim: the same, of the shim.
         etcd: an etcd that runs already; None for one of our own.
         environment: for the servers, added to this process' own.
-        shims: how many to start; none with 0.
     """
 
     def __init__(

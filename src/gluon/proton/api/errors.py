@@ -80,7 +80,7 @@ def _details(error: Exception) -> tuple[ErrorDetail, ...]:
 
 def _invalid(error: InvalidAttributes) -> Error:
     details = tuple(ErrorDetail(attribute=p.attribute, message=p.message) for p in error.problems)
-    message = f"invalid attributes, nothing was changed: {error}"
+    message = f"what was given is not valid, so nothing was done: {error}"
     return Error(status=400, code="invalid_attributes", message=message, details=details)
 
 

@@ -60,6 +60,10 @@ class Answers:
         """Whether answers arrive at this moment."""
         return self._mirror is not None and self._mirror.connected
 
+    def holder(self, key: ObjectKey) -> Answer | None:
+        """The answer that a controller gives for a port at this moment."""
+        return self._answers.get(key)
+
     def published_bind(self, key: ObjectKey, request: int, revision: int) -> None:
         """Takes note of the revision that published a request for a bind.
 

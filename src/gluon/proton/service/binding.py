@@ -19,15 +19,13 @@ from typing import Any
 
 import msgspec
 
-from gluon.contract.records import BINDING_FAILED, UNBOUND, Answer
+from gluon.contract.records import BIND_ATTRIBUTES, BINDING_FAILED, UNBOUND, Answer
 from gluon.proton.storage import Stored
 from gluon.schema import Value
 
 ACTIVE, DOWN, BUILD, ERROR = "ACTIVE", "DOWN", "BUILD", "ERROR"
 
 _WHO_AND_WHERE = ("host_id", "device_id")
-_INPUTS = ("host_id", "device_id", "vnic_type", "profile")
-"""What a bind is made from; a change of any of them makes a bound port's bind obsolete."""
 
 
 class BindChange(enum.Enum):
@@ -66,7 +64,7 @@ def change(before: Mapping[str, Value] | None, after: Mapping[str, Value], named
         return BindChange.RELEASE if wanted_before else BindChange.NONE
     if before is None or not wanted_before:
         return BindChange.REQUEST
-    changed = any(not same(before[name], after[name]) for name in _INPUTS)
+    changed = any(not same(before[name], after[name]) for name in BIND_ATTRIBUTES)
     tried_again = before["vif_type"] == BINDING_FAILED and any(name in named for name in _WHO_AND_WHERE)
     return BindChange.REQUEST if changed or tried_again else BindChange.NONE
 

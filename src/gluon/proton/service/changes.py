@@ -17,7 +17,7 @@ from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BINDING_FAILED
 from gluon.proton.service import binding, default_interface
 from gluon.proton.service.errors import Conflict, NotFound
-from gluon.proton.storage import OutboxRow, Stored, Transaction
+from gluon.proton.storage import Duplicate, OutboxRow, Stored, Transaction
 from gluon.schema import Base, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_attributes, validate_key
 
 
@@ -80,6 +80,8 @@ def create(tx: Transaction, target: Target, attributes: dict[str, Value], sessio
     """
     _require_parent(tx, target)
     proton, object_type = target.proton, target.object_type
+    if object_type.base is Base.PORT:
+        _refuse_other_proton(tx, target, str(attributes[target.primary_key]))
     moment = now()
     stored = Stored(attributes=attributes, created_at=moment, updated_at=moment)
     rows = tx.objects(proton.name, object_type.name)
@@ -179,6 +181,13 @@ def find(
             return []
         filters = {**filters, parent_key: target.parent.key}
     return rows.find(filters, limit=limit, marker=marker)
+
+
+def _refuse_other_proton(tx: Transaction, target: Target, key: str) -> None:
+    """A port's registration names one proton, so its uuid may stand in one only."""
+    other = tx.proton_with_port(key, but=target.proton.name)
+    if other is not None:
+        raise Duplicate(f"{other} {target.object_type.name}", key)
 
 
 def _bind_columns(bind_change: binding.BindChange, request: int) -> dict[str, Any]:

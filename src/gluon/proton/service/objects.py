@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from gluon.contract.records import UNBOUND
+from gluon.contract.keys import ObjectKey
+from gluon.contract.records import UNBOUND, Answer
 from gluon.proton.metrics import BIND_SECONDS, BINDS
 from gluon.proton.service import binding, changes, default_interface
 from gluon.proton.service.bind_waiters import BindWaiter, BindWaiters
@@ -47,7 +48,13 @@ class Objects:
     """Creates, shows, lists, updates, deletes and binds; each call is one transaction."""
 
     def __init__(
-        self, database: Database, publisher: PublisherPort, waiters: BindWaiters, *, bind_timeout: float
+        self,
+        database: Database,
+        publisher: PublisherPort,
+        waiters: BindWaiters,
+        *,
+        bind_timeout: float,
+        holder: Callable[[ObjectKey], Answer | None] = lambda _: None,
     ) -> None:
         """Puts the use cases together.
 
@@ -56,11 +63,13 @@ class Objects:
             publisher: is told of every commit.
             waiters: is told of every port that changes here, and by the answers.
             bind_timeout: longest wait for a controller's answer, in seconds.
+            holder: what a controller says of a port at this moment; it explains a bind that timed out.
         """
         self._database = database
         self._publisher = publisher
         self._waiters = waiters
         self._bind_timeout = bind_timeout
+        self._holder = holder
 
     async def create(self, target: Target, values: Mapping[str, Value]) -> Stored:
         """Adds an object; of a port that is to be bound, after the bind has ended.
@@ -157,7 +166,7 @@ class Objects:
         )
         await asyncio.sleep(self._bind_timeout)
         for target, key, request in still_open:
-            await self._give_up(target, key, request, self._not_answered())
+            await self._give_up(target, key, request, self._not_answered(target.key(key)))
 
     async def _change(
         self,
@@ -186,7 +195,7 @@ class Objects:
             async with asyncio.timeout(self._bind_timeout):
                 port = await waiter.ended(request)
         except TimeoutError:
-            given_up = self._not_answered()
+            given_up = self._not_answered(target.key(key))
         if self._waiters.stopped:
             given_up = STOPPED
         if given_up:
@@ -207,11 +216,20 @@ class Objects:
         if await self._database.write(work):
             log.warning("bind of %s: %s", target.key(key), reason)
 
-    def _not_answered(self) -> str:
-        return (
-            f"no controller answered within {self._bind_timeout:g} s; check that a shim runs and serves this host, "
-            "then set host_id or device_id again to bind once more"
-        )
+    def _not_answered(self, port: ObjectKey) -> str:
+        answer = self._holder(port)
+        if self._publisher.session is None:
+            why = "etcd is unreachable, so no controller was asked; check etcd"
+        elif answer is None or not answer.host_id:
+            why = "check that a shim runs and serves this host"
+        elif answer.vif_type:
+            why = (
+                f"controller {answer.controller} still has the port for host {answer.host_id}; check its shim, "
+                f"or release the port: gluon-manage release {port.proton} {port.key}"
+            )
+        else:
+            why = f"controller {answer.controller} has begun to bind it on {answer.host_id} and has not finished"
+        return f"no controller answered within {self._bind_timeout:g} s: {why}; then set host_id or device_id again"
 
 
 def _why_not_deleted(tx: Transaction, target: Target, key: str) -> StorageError:

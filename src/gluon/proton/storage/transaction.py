@@ -21,6 +21,11 @@ class Transaction:
         """The objects of one type, which a model has."""
         return ObjectRows(self._connection, self._tables[proton, object_name])
 
+    def proton_with_port(self, key: str, *, but: str) -> str | None:
+        """The name of a proton, other than `but`, that has a port of this key; None for none."""
+        others = (proton for proton in self._tables.protons.values() if proton.name != but)
+        return next((p.name for p in others if self.objects(p.name, p.port.name).exists(key)), None)
+
     def known_objects(self, proton: str, object_name: str) -> ObjectRows | None:
         """As `objects`; None when no model has that type."""
         found = self._tables.get(proton, object_name)

@@ -19,15 +19,11 @@ import msgspec
 from msgspec import Struct
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord, encode_attributes
+from gluon.contract.records import BIND_ATTRIBUTES, BINDING_FAILED, Answer, AppliedRecord, encode_attributes
 from gluon.schema.types import Base, Value
 from gluon.shim.plan.steps import DELETE, MODIFY, Call, Callback, Drop, InUse, Nothing, Refresh, Step, Wait
 from gluon.shim.state import Object, State
 from gluon.shim.state.model import references
-
-BIND_ATTRIBUTES = ("host_id", "device_id", "vnic_type", "profile")
-"""A bound port that changes one of these is unbound and bound anew: Nova reads the answer as
-one for exactly these (neutron's ML2 rebinds on host, vnic_type and profile alike)."""
 
 ALL_HOSTS = "*"
 

@@ -22,7 +22,7 @@ from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.attempts import Attempts
 from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.reconcile.queue import KeyQueue
-from gluon.shim.reconcile.recorder import Recorder, WriteRefused
+from gluon.shim.reconcile.recorder import Deposed, Recorder, WriteRefused
 from gluon.shim.state import HeldAnswer, State
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,12 @@ class Reconciler:
             try:
                 while await self._reconcile(key):
                     pass
+            except Deposed:
+                raise
+            except Exception:
+                # A mistake of ours over one object: the others must not pay for it.
+                log.exception("%s: trying again in %g s", key, self._pace.retry_max)
+                self.queue.add_later(key, self._pace.retry_max)
             finally:
                 self._slow.discard(key)
                 self.queue.done(key)

@@ -86,7 +86,7 @@ class Term:
                     await self._drain()
                 work.cancel()
         except* (Deposed, ClusterReplaced) as ended:
-            for error in ended.exceptions:
+            for error in _leaves(ended):
                 log.warning("term of controller %s ends: %s", self._controller, error)
         finally:
             self.in_sync = False
@@ -208,6 +208,15 @@ def _loading() -> Iterator[None]:
         gc.freeze()
     finally:
         gc.enable()
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors themselves, out of the groups of groups that nested tasks make of them."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _first(*events: asyncio.Event) -> None:

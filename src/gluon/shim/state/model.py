@@ -8,12 +8,36 @@ likes while the shim goes on, without a lock and without a copy of 100,000 objec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from immutables import Map
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from gluon.contract.keys import ObjectKey
 from gluon.schema.types import Base, ObjectType, Proton, Value
+
+
+class Attributes(dict[str, Value]):
+    """Attributes that can't be changed.
+
+    A dict for encoders and comparisons, so that one serves the models and the record alike; not
+    for a backend that would write to what all of these share.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("an object's attributes can't be changed; copy them: dict(port.attributes)")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+
+def _frozen(value: Value) -> Any:
+    if isinstance(value, dict):
+        return Attributes({name: _frozen(item) for name, item in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 class Object(Struct, frozen=True):
@@ -25,6 +49,11 @@ class Object(Struct, frozen=True):
     """Every attribute of the model that is not read-only, canonical; None where unset."""
     revision: int
     """mod_revision of its `/proton/` key."""
+
+    def __post_init__(self) -> None:
+        """Freezes the attributes, nested ones included."""
+        if not isinstance(self.attributes, Attributes):
+            force_setattr(self, "attributes", _frozen(dict(self.attributes)))
 
     @property
     def type(self) -> str:

@@ -7,6 +7,7 @@ step may differ now; nothing here decides what that step is.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import Answer, AppliedRecord
@@ -81,8 +82,9 @@ class State:
         before = self.records.get(key)
         previous = self.applied.find(key)
         let_go = self._let_go(key, base, record)
-        self.records[key] = record
-        self.applied = self.applied.having(Object(key, base, record.attributes, record.revision))
+        obj = Object(key, base, record.attributes, record.revision)
+        self.records[key] = replace(record, attributes=obj.attributes)  # One copy, and that can't be changed.
+        self.applied = self.applied.having(obj)
         concerned = {key}
         if before is None or previous is None or _matters_to_others(before, record):
             concerned |= self._dependents(key)

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from gluon.contract.keys import ObjectKey
+from gluon.contract.records import BIND_ATTRIBUTES
 from gluon.schema import Attribute, AttributeType, Base, InvalidAttributes, ObjectType, Proton, Value, conform
 from gluon.schema.values import integer_range
 from gluon.shim.backend import Object
-from gluon.shim.plan.next_step import BIND_ATTRIBUTES
 
 _NAMESPACE = uuid.UUID("6f1c2a52-8b9e-4d53-9a0f-3a2f5f3c7b10")
 _EXAMPLES: dict[str, Callable[[int], str]] = {

@@ -272,7 +272,7 @@ FAULTS = [
     (BindsWhatItKnows, "test_bind_port_comes_first", "bind_port .* raised KeyError"),
     (AnswersADict, "test_bind_port_comes_first", "returned {'vif_type': 'ovs'}, expected"),
     (MakesASocketEachTime, "test_bind_port_answers_the_same_again", "answered .*vhu.*, and then .*vhu"),
-    (ChangesItsArguments, "test_every_callback", "modify_port .* changed its arguments"),
+    (ChangesItsArguments, "test_every_callback", "modify_port .* raised TypeError: an object's attributes can't be"),
     (SharesOneVariable, "test_different_objects_at_the_same_time", "modify_object .* raised AssertionError"),
     (TakesTooMuch, "test_the_shim_takes_the_class", r"delete_port\(self, port, model, changes\) can't be called"),
     (Refuses, "test_what_was_deleted_comes_back", "modify_service .* was refused: no VPN today"),

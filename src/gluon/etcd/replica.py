@@ -97,9 +97,9 @@ class Replica:
         more of the same revision, so the resume point stays where it is.  It moves once all of
         the iterator has been taken.
         """
-        last = self.resume
+        last: Event | None = None
         for event in events:
-            last = event.revision
+            last = event
             if event.revision <= self.resume or event.revision <= self._known(event.key):
                 continue
             if event.value is None:
@@ -108,16 +108,20 @@ class Replica:
             else:
                 self._deleted.pop(event.key, None)
                 self._revisions[event.key] = event.revision
-            known = 0 if event.value is None else event.revision
-            self._newest = Landmark(event.key, known, event.revision)
+            self._newest = _landmark(event)
             yield event
-        if complete and last > self.resume:
-            self.landmark = self._newest
-            self._settle(last)
+        if complete and last is not None and last.revision > self.resume:
+            self.landmark = _landmark(last)
+            self._settle(last.revision)
 
     def _known(self, key: bytes) -> int:
         return self._revisions.get(key) or self._deleted.get(key, 0)
 
     def _settle(self, revision: int) -> None:
         self.resume = revision
-        self._deleted.clear()
+        # Of a response that broke off, later deletes were handed on already: the watch will repeat these.
+        self._deleted = {key: deleted for key, deleted in self._deleted.items() if deleted > revision}
+
+
+def _landmark(event: Event) -> Landmark:
+    return Landmark(event.key, 0 if event.value is None else event.revision, event.revision)

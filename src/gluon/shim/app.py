@@ -26,7 +26,7 @@ from gluon.process.run import StartFailed, run
 from gluon.schema import ModelError, Proton
 from gluon.shim import metrics, plugins
 from gluon.shim.backend import Backend, Context
-from gluon.shim.options import OPTIONS, list_opts
+from gluon.shim.options import OPTIONS
 from gluon.shim.plan import Identity
 from gluon.shim.reconcile.calls import BackendCalls, in_thread
 from gluon.shim.reconcile.reconciler import Pace
@@ -142,7 +142,7 @@ class Shim:
             if proton not in protons:
                 raise StartFailed(f"[shim] handlers names proton {proton!r}; available: {', '.join(protons)}")
         made = {proton: (name, self._backend(name, protons[proton])) for proton, name in handlers.items()}
-        config.refuse_unknown(self._conf, dict(list_opts()))
+        config.refuse_unknown(self._conf, {**plugins.installed_options(), **OPTIONS})
         return made
 
     def _backend(self, name: str, proton: Proton) -> Backend:

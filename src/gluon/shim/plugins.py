@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -42,6 +42,14 @@ def load(name: str) -> type[Backend]:
         raise StartFailed(problem)
     checked: type[Backend] = backend
     return checked
+
+
+def installed_options() -> dict[str, Sequence[Any]]:
+    """The options of all installed backends, by section; one that can't be imported has none."""
+    found: dict[str, Sequence[Any]] = {}
+    for extension in ExtensionManager[Any](ENTRY_POINT_GROUP, on_load_failure_callback=lambda *_: None):
+        found.update(getattr(extension.plugin, "options", {}))
+    return found
 
 
 def wrong(name: str, backend: object) -> str:

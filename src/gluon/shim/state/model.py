@@ -7,6 +7,7 @@ likes while the shim goes on, without a lock and without a copy of 100,000 objec
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -32,6 +33,18 @@ class Attributes(dict[str, Value]):
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
+
+    def __copy__(self) -> dict[str, Value]:
+        """A plain dict, which may be changed."""
+        return dict(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Value]:
+        """A plain dict of plain dicts."""
+        return {name: copy.deepcopy(value, memo) for name, value in self.items()}
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Value]]]:
+        """Pickled as a plain dict."""
+        return dict, (dict(self),)
 
 
 def _frozen(value: Value) -> Any:

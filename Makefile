@@ -27,7 +27,7 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 
 .PHONY: test
 test: $(READY) lint ## Every check and every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files
@@ -36,6 +36,10 @@ lint: $(READY) ## Style, types, import contracts, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate.py --check
+
+.PHONY: chaos
+chaos: $(READY) ## kill -9 of the shim, proton-server and etcd under load, with many seeds (GLUON_SEEDS=20)
+	GLUON_SEEDS=$${GLUON_SEEDS:-20} $(BIN)/pytest tests/e2e/test_chaos.py tests/integration/shim -k kill --timeout 3600
 
 .PHONY: bench
 bench: $(READY) ## Measures, each beside its floor

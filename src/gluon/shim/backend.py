@@ -12,7 +12,8 @@ What the shim promises:
   arrived: ten quick changes may be one call, with the last state.
 * A service is there before its service bindings, a port before its interfaces; a service binding
   is applied while its port is bound on a host of ours, and deleted before that ends.
-* `model` is a picture of the moment; it does not change while the callback runs.
+* An interface never changes its port: it is deleted, and made anew.
+* `model` and all attributes are a picture of the moment; they do not change, and can't be changed.
 
 What the backend promises:
 
@@ -123,7 +124,7 @@ class Backend(abc.ABC):
     def modify_port(self, port: Object, previous: Object | None, model: Model) -> Result:
         """The port, bound or not, is wanted as given.
 
-        `previous` is the port as last applied; None if it never was.
+        `previous` is the port as last applied; None if it never was, or if a delete may have been made.
         """
 
     def delete_port(self, port: Object, model: Model) -> Result:

@@ -49,7 +49,8 @@ class Attributes(dict[str, Value]):
 
 def _frozen(value: Value) -> Any:
     if isinstance(value, dict):
-        return Attributes({name: _frozen(item) for name, item in value.items()})
+        nested = {name: _frozen(item) for name, item in value.items() if isinstance(item, dict | list)}
+        return Attributes({**value, **nested}) if nested else Attributes(value)
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 

@@ -1,0 +1,53 @@
+"""A port whose controller is gone: the API says who has it, and an operator can release it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from gluon.testing.process import console_script
+from gluon.testing.stack import LocalStack
+
+from .observing import api, create_port, put, wait_for
+from .recording import Recording
+
+
+def test_a_port_of_a_controller_that_is_gone_can_be_released(tmp_path: Path, recording: Recording) -> None:
+    north = recording.options(controller="north", host_list="h1")
+    south = recording.options(controller="south", host_list="h2")
+    proton = {"api": {"bind_timeout": 1.0}}
+    with LocalStack(tmp_path, proton=proton, shim=north, environment=recording.environment) as stack:
+        other = stack.shim_server("south", south)
+        with api(stack) as client:
+            with other:
+                port = create_port(client, host_id="h2", device_id="vm-1")
+                assert port["vif_type"] == "ovs"
+            failed = put(client, f"/ports/{port['id']}", host_id="h1")
+            assert failed["vif_type"] == "binding_failed"
+            assert "controller south still has the port for host h2" in failed["status_reason"]
+            assert f"gluon-manage release net-l3vpn {port['id']}" in failed["status_reason"]
+            config = ["--config-file", str(tmp_path / "proton-server.conf")]
+            command = [console_script("gluon-manage"), "release", "net-l3vpn", port["id"], *config]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+            assert "released from controller south, host h2" in done.stdout
+            wait_for(lambda: client.get(f"/ports/{port['id']}").json()["vif_type"] == "ovs", "the other binds it")
+            # Back again, south sees that the port is not its own any more.
+            with other:
+                wait_for(
+                    lambda: [e.controller for e in recording.entries() if e.callback == "unbind_port"] == ["south"],
+                    "south unbinds what it had",
+                )
+            assert recording.callbacks(port["id"]).count("bind_port") == 2
+
+
+def test_one_uuid_is_a_port_of_one_proton(tmp_path: Path) -> None:
+    with (
+        LocalStack(tmp_path, proton={"api": {"service_list": "net-l3vpn,ietf-sfc"}}) as stack,
+        api(stack) as l3vpn,
+        api(stack, "ietf-sfc") as sfc,
+    ):
+        port = create_port(l3vpn)
+        body = {"id": port["id"], "tenant_id": port["tenant_id"], "mac_address": port["mac_address"]}
+        refused = sfc.post("/ports", json=body)
+        assert refused.status_code == 409
+        assert refused.json()["error"]["message"].startswith(f"net-l3vpn Port {port['id']} exists already")

@@ -27,7 +27,7 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 
 .PHONY: test
 test: $(READY) lint ## Every check and every test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 3 --dist loadfile
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files

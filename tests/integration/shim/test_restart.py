@@ -13,7 +13,7 @@ from gluon.contract.keys import ObjectKey
 
 from .ground import TENANT, Ground, name, port, until
 
-SEEDS = range(int(os.environ.get("GLUON_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("GLUON_SEEDS", "1")))
 
 
 def interface(number: int, port_number: int, **attributes: Any) -> dict[str, Any]:

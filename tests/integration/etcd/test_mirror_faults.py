@@ -34,6 +34,12 @@ async def fill(client: Client, count: int) -> None:
         await client.txn([], [Put(PREFIX + b"%d" % n, b"%d" % start) for n in range(100)])
 
 
+async def write_many(client: Client, writer: bytes, count: int) -> None:
+    """`count` events, four to a revision, at keys of this writer's own."""
+    for n in range(0, count, 4):
+        await client.txn([], [Put(PREFIX + b"%b/%d" % (writer, k), b"%d" % n) for k in range(4)])
+
+
 async def test_kill_and_restart_during_a_watch(local_etcd: LocalEtcd, client: Client, report: Report) -> None:
     async with following(client) as follower:
         writers = Writers(client)
@@ -53,8 +59,7 @@ async def test_kill_in_the_middle_of_a_replay(local_etcd: LocalEtcd, client: Cli
     async with Proxy(local_etcd.endpoint) as proxy, Client(Endpoints((proxy.endpoint,), timeout=2.0)) as remote:
         async with following(remote) as follower:
             proxy.silence()
-            for n in range(20_000 // 4):
-                await client.txn([], [Put(PREFIX + b"%d" % k, b"%d" % n) for k in range(4)])
+            await asyncio.gather(*(write_many(client, b"%d" % writer, 5_000) for writer in range(4)))
             proxy.restore()
             await follower.reach(lambda: len(follower.events) >= 2_000)
             await asyncio.to_thread(local_etcd.kill)

@@ -87,7 +87,7 @@ class Demo:
 
     def _take_events(self) -> list[Event]:
         taken, self._events = self._events, []
-        return [event for event in taken if not event.key.startswith((b"/gluon/publisher/", b"/shim/"))]
+        return [event for event in taken if not event.key.startswith(BOOKS)]
 
     def forget(self) -> None:
         """Takes what the servers wrote at their start as seen."""
@@ -123,7 +123,12 @@ def _print_line(text: Text) -> None:
     console.print(Padding(text, (0, 0, 0, 2)), no_wrap=True, overflow="ellipsis")
 
 
+BOOKS = (b"/gluon/publisher/", b"/gluon/epoch", b"/gluon/serial", b"/shim/")
+"""Keys that the servers keep for themselves."""
+
 HIDDEN = {
+    "binding:token",
+    "token",
     "id",
     "tenant_id",
     "admin_state_up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,10 +61,26 @@ def callbacks_page() -> str:
     """The reference of the backend port."""
     lines = ["# Callbacks of a backend", "", f"This page is {MADE} from `gluon.shim.backend`.", ""]
     lines += [inspect.cleandoc(backend.__doc__ or ""), ""]
-    for name in ("start", "stop", *Callback):
-        method = getattr(backend.Backend, name)
-        lines += [f"## `{name}{_signature(method)}`", "", inspect.cleandoc(method.__doc__ or ""), ""]
+    for title, names in (
+        ("Life", ("start", "stop")),
+        ("Callbacks", tuple(Callback)),
+        ("Questions", ("inventory", "fingerprint", "health")),
+    ):
+        lines += [f"## {title}", ""]
+        for name in names:
+            method = getattr(backend.Backend, name)
+            lines += [f"### `{name}{_signature(method)}`", "", _text(method), ""]
+    lines += ["## What the backend says", ""]
+    for method in (backend.Context.report, backend.Context.lost):
+        lines += [f"### `context.{method.__name__}{_signature(method)}`", "", _text(method), ""]
     return "\n".join(lines)
+
+
+def _text(method: Callable[..., object]) -> str:
+    """The docstring in Markdown: its sections are lists."""
+    text = inspect.cleandoc(method.__doc__ or "")
+    text = re.sub(r"^(Args|Raises|Returns):$", r"\1:\n", text, flags=re.MULTILINE)
+    return re.sub(r"^    (?=\S)", "* ", text, flags=re.MULTILINE)
 
 
 def _signature(method: Callable[..., object]) -> str:

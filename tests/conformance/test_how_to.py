@@ -6,12 +6,10 @@ import base64
 import configparser
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,65 +20,22 @@ import pytest
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.shim.options import OPTIONS
+from gluon.shim.reconcile.brake import Limits
 from gluon.testing.conformance import BackendConformance
 from gluon.testing.etcd import LocalEtcd
 from gluon.testing.stack import LocalStack
 
-PAGE = Path(__file__).parents[2] / "docs/how-to/write-a-backend.md"
+from .vendor import DOCS, Package
+
+PAGE = DOCS / "write-a-backend.md"
 FILES = {"gluon_acme.py", "pyproject.toml", "test_gluon_acme.py", "proton-shim.conf", "run.py"}
 PORT = "0c6b4f6e-50d2-4e0e-b7a5-40d0a1f3c001"
 T = TypeVar("T")
 
 
-class Package:
-    """The vendor's folder, and the package as an editable install leaves it to Python."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.files = dict(
-            re.findall(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-        )
-        for name, text in self.files.items():
-            (folder / name).write_text(text)
-        project = tomllib.loads(self.files["pyproject.toml"])["project"]
-        info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        )
-        entry_points = configparser.ConfigParser(delimiters="=")
-        entry_points.read_dict(project["entry-points"])
-        with (info / "entry_points.txt").open("w") as file:
-            entry_points.write(file)
-        self.project = project
-        self.environment = {"PYTHONPATH": str(folder)}
-
-    def command(self, *command: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, **self.environment, "PYTHONUNBUFFERED": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=environment,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def run_suite(self, *arguments: str) -> tuple[int, str]:
-        """The exit code and the output of the vendor's tests."""
-        process = self.command(
-            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_gluon_acme.py"
-        )
-        output, _ = process.communicate(timeout=100)
-        return process.returncode, output
-
-
 @pytest.fixture
 def package(tmp_path: Path) -> Package:
-    folder = tmp_path / "gluon-acme"
-    folder.mkdir()
-    return Package(folder)
+    return Package(PAGE, tmp_path / "gluon-acme")
 
 
 def wait_for(condition: Callable[[], T], what: str) -> T:
@@ -119,15 +74,17 @@ def test_its_table_of_overrides_is_the_suite() -> None:
         name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.partition("| ")[2].split(" |")[0])
     }
     public = {name for name in [*vars(BackendConformance), *BackendConformance.__annotations__] if name[0] != "_"}
-    rest = {name for name in public if name.startswith("test_")} | {"samples", "driver", "backend", "registered_as"}
-    assert named == public - rest
+    tests = {name for name in public if name.startswith("test_")}
+    assert named == public - tests - {"samples", "driver", "picture", "bound", "backend", "registered_as"}
 
 
 def test_its_numbers_are_the_defaults() -> None:
     defaults = {option.name: option.default for option in OPTIONS["shim"]}
     assert (defaults["report_after"], defaults["retry_min"], defaults["retry_max"]) == (5, 0.25, 60)
     assert defaults["callback_timeout"] == 60
-    assert BackendConformance.patience == 30
+    assert (BackendConformance.patience, BackendConformance.max_block) == (30, 0.5)
+    assert (defaults["audit_interval"], defaults["health_interval"]) == (3600, 10)
+    assert (defaults["max_delete_percent"], Limits().few) == (25, 10)
 
 
 def test_its_backend_conforms(package: Package) -> None:
@@ -136,14 +93,32 @@ def test_its_backend_conforms(package: Package) -> None:
     assert re.search(r"^\d{2} passed", output, re.MULTILINE), output
 
 
-def test_the_suite_sees_what_is_left_behind(package: Package) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong", "test", "message"),
+    [
+        ("        self._remove(service)\n", "        pass\n", "comes_back", "the controller has VpnService-"),
+        (
+            ' + model.referenced(obj, "ipv6_family")',
+            "",
+            "each_attribute",
+            "lacks VpnService-.*/route_targets/65000:40: '",
+        ),
+        (
+            'f"@{quote(str(obj[\'host_id\']), safe=\'\')}" if obj.type == "Port" else ""',
+            '""',
+            "migration",
+            "lacks Port-",
+        ),
+    ],
+    ids=["never deleted", "never sent", "one binding"],
+)
+def test_the_suite_sees_what_is_held(package: Package, right: str, wrong: str, test: str, message: str) -> None:
     module = package.folder / "gluon_acme.py"
-    forgetful = module.read_text().replace('self._delete("vpn", service)', "pass")
-    assert forgetful != module.read_text()
-    module.write_text(forgetful)
-    code, output = package.run_suite("-k", "comes_back")
+    assert module.read_text().count(right) == 1
+    module.write_text(module.read_text().replace(right, wrong))
+    code, output = package.run_suite("-k", test)
     assert code == 1, output
-    assert "everything was deleted, but the controller still has vpn-" in output
+    assert re.search(f"NotConforming: after the last call .*{message}", output), output
 
 
 def test_its_configuration_binds_a_port(package: Package, tmp_path: Path) -> None:
@@ -160,7 +135,10 @@ def test_its_configuration_binds_a_port(package: Package, tmp_path: Path) -> Non
         answer = wait_for(lambda: (a := read(stack.etcd, keys.answer(key))).get("vif_type") and a, "the port is bound")
     assert (answer["vif_type"], answer["host_id"]) == ("ovs", "h1")
     assert answer["vif_details"] == {"port_filter": False, "bridge_name": "br-fabric"}
-    assert json.loads((fabric / f"plug-{PORT}.json").read_text()) == {"host": "h1", "mac_address": "fa:16:3e:00:00:01"}
+    assert json.loads((fabric / f"Port-{PORT}@h1.json").read_text()) == {
+        "host": "h1",
+        "mac_address": port["mac_address"],
+    }
 
 
 @pytest.fixture

@@ -6,45 +6,20 @@ import base64
 import json
 import ssl
 import subprocess
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from gluon.testing.etcd import LocalEtcd
 from gluon.testing.process import ServerProcess, console_script
 from gluon.testing.stack import LocalStack
-
-T = TypeVar("T")
+from gluon.testing.waiting import until
 
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
 MAC = "c8:2a:14:04:43:80"
 CLIENT_TIMEOUT = 30.0
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Every client would load all certificates otherwise, which takes longer than its requests."""
-
-
-def wait_for(condition: Callable[[], T], what: str, timeout: float = 15.0) -> T:
-    """The first true value of `condition`."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {what}; last seen: {value!r}")
-        time.sleep(0.05)
-
-
-def wait_until_clean(look: Callable[[], list[str]], timeout: float) -> list[str]:
-    """Looks until there is no problem left, or the time is up; the problems of the last look."""
-    deadline = time.monotonic() + timeout
-    while True:
-        problems = look()
-        if not problems or time.monotonic() > deadline:
-            return problems
-        time.sleep(0.3)
 
 
 def dump(etcd: LocalEtcd, prefix: str) -> dict[str, Any]:
@@ -57,7 +32,7 @@ def dump(etcd: LocalEtcd, prefix: str) -> dict[str, Any]:
 
 def wait_until_empty(etcd: LocalEtcd, prefix: str) -> None:
     """Waits until no key begins with the prefix."""
-    wait_for(lambda: dump(etcd, prefix) == {}, f"{prefix} is empty")
+    until(lambda: dump(etcd, prefix) == {}, f"{prefix} is empty")
 
 
 def api(stack: LocalStack, proton: str = "net-l3vpn") -> httpx.Client:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import MAC, TENANT, dump, protonclient, wait_for, wait_until_empty
+from .observing import MAC, TENANT, dump, protonclient, wait_until_empty
 
 VIF_DETAILS = {"port_filter": False, "bridge_name": "br-gluon"}
 ROUTE_TARGET = "65000:100"
@@ -55,7 +56,7 @@ class Vpn:
         return dump(self.stack.etcd, "/shim/SimServer/applied/net-l3vpn/")
 
     def wait_quiet(self, expected: set[str]) -> None:
-        wait_for(lambda: self.applied().keys() == expected, f"applied are {expected}")
+        until(lambda: self.applied().keys() == expected, f"applied are {expected}")
 
 
 def assert_bound(port: dict[str, Any], host: str) -> None:
@@ -92,15 +93,16 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
             "gateway": "10.0.0.1",
         }
         owner = dump(stack.etcd, "/gluon/port/")[first]
-        assert owner == {"tenant_id": TENANT, "service": "net-l3vpn", "url": f"{stack.url}/proton/net-l3vpn/v1.0"}
+        assert owner == {"tenant_id": TENANT, "service": "net-l3vpn", "url": stack.url}
 
         assert_bound(vpn.bind(first, "compute-1"), "compute-1")
         assert_bound(vpn.bind(second, "compute-1"), "compute-1")
         assert_bound(vpn.run("port-show", first), "compute-1")
-        vpn.wait_quiet(of_ports | of_vpn | members)
+        vpn.wait_quiet(of_ports | of_vpn | members | {f"Port.binding/{port}@compute-1" for port in vpn.ports})
         answer = vpn.answer(first)
         assert answer.pop("revision") > 0
         assert answer == {
+            "token": vpn.wanted()[f"Port/{first}"]["binding:token"],
             "controller": "SimServer",
             "host_id": "compute-1",
             "vif_type": "ovs",
@@ -108,11 +110,11 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
         }
 
         assert_bound(vpn.bind(first, "compute-2"), "compute-2")
-        wait_for(lambda: vpn.callbacks_of(first)[-1] == "modify_service_binding", "it joins its VPN again")
+        until(lambda: vpn.callbacks_of(first)[-1] == "modify_service_binding", "it joins its VPN again")
         unbound = vpn.run("port-update", first, "--unset", "host_id", "--unset", "device_id")
         assert (unbound["vif_type"], unbound["vif_details"], unbound["status"]) == ("unbound", {}, "DOWN")
-        wait_for(lambda: vpn.answer(first) == {}, "the answer of an unbound port")
-        wait_for(lambda: vpn.callbacks_of(first)[-1] == "modify_port", "the unbound port is applied")
+        until(lambda: vpn.answer(first) == {}, "the answer of an unbound port")
+        until(lambda: vpn.callbacks_of(first)[-1] == "modify_port", "the unbound port is applied")
 
         assert vpn.callbacks_of(first) == [
             "modify_port", "modify_interface",
@@ -122,11 +124,11 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
         ]  # fmt: skip
         vpn.run("vpnbinding-delete", first)
         vpn.run("port-delete", first)
-        wait_for(lambda: vpn.callbacks_of(first)[-1] == "delete_port", "the port is gone from the backend")
+        until(lambda: vpn.callbacks_of(first)[-1] == "delete_port", "the port is gone from the backend")
         assert vpn.callbacks_of(first)[-2:] == ["delete_interface", "delete_port"]
 
         _delete_the_rest(vpn, second)
-        for prefix in ("/proton/", "/controller/", "/gluon/port/", "/shim/SimServer/applied/"):
+        for prefix in ("/proton/", "/controller/", "/gluon/port/", "/shim/SimServer/applied/", "/status/SimServer/"):
             wait_until_empty(stack.etcd, prefix)
 
 
@@ -136,15 +138,15 @@ def _delete_the_rest(vpn: Vpn, bound_port: str) -> None:
     vpn.run("port-delete", bound_port)
     vpn.run("vpn-delete", vpn.vpn)
     vpn.run("vpnafconfig-delete", ROUTE_TARGET)
-    wait_for(lambda: vpn.callbacks_of(bound_port)[-1] == "delete_port", "the port is gone from the backend")
+    until(lambda: vpn.callbacks_of(bound_port)[-1] == "delete_port", "the port is gone from the backend")
     assert vpn.callbacks_of(bound_port) == [
         "modify_port", "modify_interface",
         "bind_port", "modify_service_binding",
         "delete_service_binding", *vpn.callbacks_of(bound_port)[5:-1], "delete_port",
     ]  # fmt: skip
     assert sorted(vpn.callbacks_of(bound_port)[5:-1]) == ["delete_interface", "unbind_port"]
-    wait_for(lambda: "delete_service" in vpn.callbacks_of(vpn.vpn), "the VPN is gone from the backend")
-    wait_for(lambda: f"delete_object VpnAfConfig {ROUTE_TARGET}" in vpn.callbacks(), "so is the route target")
+    until(lambda: "delete_service" in vpn.callbacks_of(vpn.vpn), "the VPN is gone from the backend")
+    until(lambda: f"delete_object VpnAfConfig {ROUTE_TARGET}" in vpn.callbacks(), "so is the route target")
     named = [line.split(" ")[0] for line in vpn.callbacks() if vpn.vpn in line or ROUTE_TARGET in line]
     assert [name for name in named if "service_binding" not in name] == [
         "modify_object", "modify_service", "delete_service", "delete_object",

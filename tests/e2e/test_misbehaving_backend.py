@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import api, create, create_port, get, put, wait_for
+from .observing import api, create, create_port, get, put
 from .recording import Recording
 
 BACKENDS = {"net-l3vpn": "recording", "ietf-sfc": "blocking"}
@@ -107,7 +108,7 @@ def test_others_bind_while_one_raises_again_and_again(running: Running) -> None:
     running.bind_fails(port)
     running.assert_others_bind()
     tried = len(running.recording.callbacks(port["id"]))
-    wait_for(lambda: len(running.recording.callbacks(port["id"])) > tried, "it is tried again")
+    until(lambda: len(running.recording.callbacks(port["id"])) > tried, "it is tried again")
 
 
 def test_a_bind_that_works_again_is_bound_without_a_request(running: Running) -> None:
@@ -115,7 +116,7 @@ def test_a_bind_that_works_again_is_bound_without_a_request(running: Running) ->
     running.bind_fails(port)
     running.recording.behave(port["id"])
     path = f"/ports/{port['id']}"
-    wait_for(lambda: get(running.client, path)["vif_type"] == "ovs", "the port is bound after all")
+    until(lambda: get(running.client, path)["vif_type"] == "ovs", "the port is bound after all")
     shown = get(running.client, path)
     assert (shown["status"], shown["status_reason"]) == ("ACTIVE", None)
 
@@ -136,10 +137,10 @@ def test_a_service_that_fails_says_why_until_it_works(running: Running) -> None:
     create(running.client, running.services, id=key, name="blue")
     path = f"/{running.services}/{key}"
     why = f"modify_service of backend {running.backend} raised RuntimeError: the device has no {running.service_type}"
-    wait_for(lambda: get(running.client, path)["status_reason"] == why, "the service says what is wrong")
+    until(lambda: get(running.client, path)["status_reason"] == why, "the service says what is wrong")
     running.assert_others_bind()
     running.recording.behave(key)
-    wait_for(lambda: get(running.client, path)["status_reason"] is None, "the service is well again")
+    until(lambda: get(running.client, path)["status_reason"] is None, "the service is well again")
 
 
 def test_a_port_whose_unbind_fails_says_so_and_can_be_deleted(running: Running) -> None:
@@ -147,10 +148,10 @@ def test_a_port_whose_unbind_fails_says_so_and_can_be_deleted(running: Running) 
     path = f"/ports/{port['id']}"
     running.recording.misbehave(port["id"], "unbind_port", "raise")
     assert put(running.client, path, host_id=None, device_id=None)["vif_type"] == "unbound"
-    wait_for(lambda: "unbind_port" in (get(running.client, path)["status_reason"] or ""), "it says what is wrong")
+    until(lambda: "unbind_port" in (get(running.client, path)["status_reason"] or ""), "it says what is wrong")
     assert running.client.delete(path).status_code == 204
     running.recording.behave(port["id"])
-    wait_for(lambda: running.recording.callbacks(port["id"])[-1] == "delete_port", "it is deleted at the backend")
+    until(lambda: running.recording.callbacks(port["id"])[-1] == "delete_port", "it is deleted at the backend")
 
 
 def test_with_default_options_a_hanging_bind_is_answered_before_the_bind_timeout(

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import MAC, TENANT, api, dump, get, protonclient, wait_for, wait_until_empty
+from .observing import MAC, TENANT, api, dump, get, protonclient, wait_until_empty
 
 MODEL = """
 file_version: "1.0"
@@ -59,7 +60,7 @@ class Running(NamedTuple):
         return re.findall(r"gluon\.shim\.backends\.dummy: (.*)", self.stack.shim.log)
 
     def assert_called(self, start: str) -> None:
-        wait_for(lambda: any(line.startswith(start) for line in self.callbacks()), f"the backend is told {start!r}")
+        until(lambda: any(line.startswith(start) for line in self.callbacks()), f"the backend is told {start!r}")
 
     def run(self, proton: str, *arguments: str) -> Any:
         return protonclient(self.stack, "--api", proton, *arguments)
@@ -133,7 +134,7 @@ def test_a_model_alone_makes_a_proton(running: Running) -> None:
         f"modify_object Mirror {mirror}",
     ):
         running.assert_called(start)
-    wait_for(lambda: running.applied("lab-bridge").keys() == wanted.keys(), "all of it is applied")
+    until(lambda: running.applied("lab-bridge").keys() == wanted.keys(), "all of it is applied")
 
     running.run_together("lab-bridge", [("mirror-delete", mirror), ("member-delete", socket)])
     running.run_together("lab-bridge", [("socket-delete", socket), ("bridge-delete", bridge)])
@@ -214,13 +215,13 @@ def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
         "ServicePathHop",
     }  # fmt: skip
     located = {f"SfDataPlaneLocator/{chain.ports[0]}", f"SffDataPlaneLocator/{chain.ports[1]}"}
-    wait_for(lambda: running.applied("ietf-sfc").keys() == wanted.keys() - located, "all but the locators is applied")
+    until(lambda: running.applied("ietf-sfc").keys() == wanted.keys() - located, "all but the locators is applied")
 
     with api(running.stack, "ietf-sfc") as client:
         for port in chain.ports:
             client.put(f"/ports/{port}", json={"host_id": "compute-1", "device_id": "vm-1"}).raise_for_status()
             assert get(client, f"/ports/{port}")["vif_type"] == "ovs"
-    wait_for(lambda: running.applied("ietf-sfc").keys() == wanted.keys(), "the locators of bound ports are applied")
+    until(lambda: running.applied("ietf-sfc").keys() == wanted.keys(), "the locators of bound ports are applied")
     running.assert_called(f"modify_service_binding {chain.ports[0]}: None joins service {chain.function}")
     running.assert_called(f"modify_object ServiceFunctionPath {chain.path}")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from gluon.testing.process import console_script
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import api, create_port, put, wait_for
+from .observing import api, create_port, put
 from .recording import Recording
 
 
@@ -30,10 +31,10 @@ def test_a_port_of_a_controller_that_is_gone_can_be_released(tmp_path: Path, rec
             command = [console_script("gluon-manage"), "release", "net-l3vpn", port["id"], *config]
             done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
             assert "released from controller south, host h2" in done.stdout
-            wait_for(lambda: client.get(f"/ports/{port['id']}").json()["vif_type"] == "ovs", "the other binds it")
+            until(lambda: client.get(f"/ports/{port['id']}").json()["vif_type"] == "ovs", "the other binds it")
             # Back again, south sees that the port is not its own any more.
             with other:
-                wait_for(
+                until(
                     lambda: [e.controller for e in recording.entries() if e.callback == "unbind_port"] == ["south"],
                     "south unbinds what it had",
                 )

@@ -14,8 +14,9 @@ import pytest
 
 from gluon.testing.process import ServerProcess
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import api, create_port, wait_for
+from .observing import api, create_port
 from .recording import Recording
 
 BOUND = 5.0
@@ -52,7 +53,7 @@ def started(shared: Started) -> Started:
             start_anew(server)
     for server in shared.servers:
         server.wait_ready()
-    wait_for(lambda: "is in sync" in shared.stack.shim.log, "the shim leads")
+    until(lambda: "is in sync" in shared.stack.shim.log, "the shim leads")
     return shared
 
 
@@ -106,7 +107,7 @@ def test_idle(started: Started) -> None:
 def test_busy(started: Started, first: str) -> None:
     before = len(started.recording.entries())
     with creating(started.stack):
-        wait_for(lambda: len(started.recording.entries()) > before + 100, "binds are under way")
+        until(lambda: len(started.recording.entries()) > before + 100, "binds are under way")
         assert_end(sorted(started.servers, key=lambda server: server.name != first))
 
 
@@ -122,7 +123,7 @@ def test_while_a_bind_waits(started: Started, proton: str) -> None:
 
     waiting = threading.Thread(target=bind)
     waiting.start()
-    wait_for(lambda: "bind_port" in started.recording.callbacks(key), "the bind hangs")
+    until(lambda: "bind_port" in started.recording.callbacks(key), "the bind hangs")
     assert_end(started.servers)
     waiting.join(10)
     assert [(a["vif_type"], a["status"]) for a in answers] == [("binding_failed", "ERROR")]
@@ -158,5 +159,5 @@ def test_before_etcd_is_there(started: Started) -> None:
     for server in started.servers:
         start_anew(server)
     for server in started.servers:
-        wait_for(partial(_is_up, server), f"{server.name} waits for etcd")
+        until(partial(_is_up, server), f"{server.name} waits for etcd")
     assert_end(started.servers)

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from .observing import wait_for
+from gluon.testing.waiting import until
 
 TOOLS = Path(__file__).parents[2] / "tools"
 DEMO_TIMEOUT = 90.0
@@ -98,4 +98,4 @@ def test_dev_ends_when_a_server_ends(tmp_path: Path) -> None:
         server.kill()
         output, _ = process.communicate(timeout=20)
         assert "proton-shim-server ended with exit code -9" in output
-        wait_for(lambda: _left_running(str(tmp_path)) == [], "nothing is left running")
+        until(lambda: _left_running(str(tmp_path)) == [], "nothing is left running")

@@ -9,8 +9,9 @@ from typing import Any
 
 from gluon.testing.process import ServerProcess
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
 
-from .observing import api, create_port, dump, get, put, status, wait_for
+from .observing import api, create_port, dump, get, put, status
 from .recording import Recording
 
 PORTS = 20
@@ -48,7 +49,7 @@ def test_exactly_one_binds_and_the_other_holds_in_use(tmp_path: Path, recording:
                 answer = dump(stack.etcd, "/controller/net-l3vpn/Port/")[port["id"]]
                 assert (answer["controller"], answer["host_id"]) == (won, "compute-1")
                 loser = shims["south" if won == "north" else "north"]
-                wait_for(
+                until(
                     partial(_is_held, loser, port, won),
                     f"{loser.name} holds InUse",
                 )
@@ -66,7 +67,7 @@ def _assert_the_other_takes_over_only_what_is_free(
     assert _winner(renamed) == won
     unbound = put(client, path, host_id=None, device_id=None)
     assert unbound["vif_type"] == "unbound"
-    wait_for(lambda: "unbind_port" in recording.callbacks(port["id"]), "it is unbound")
+    until(lambda: "unbind_port" in recording.callbacks(port["id"]), "it is unbound")
     assert shims[won].stop(5) == 0
     bound = put(client, path, host_id="compute-1", device_id="vm-2")
     assert _winner(bound) == loser
@@ -74,7 +75,7 @@ def _assert_the_other_takes_over_only_what_is_free(
     assert Counter(e.controller for e in recording.entries() if e.callback == "unbind_port") == {won: 1}
     shims[won].start()
     shims[won].wait_ready()
-    wait_for(lambda: _is_held(shims[won], port, loser), "the winner of old holds InUse now")
+    until(lambda: _is_held(shims[won], port, loser), "the winner of old holds InUse now")
     assert _winner(get(client, path)) == loser
     assert _binders(recording, port["id"]) == [won, loser]
     _assert_a_kill_frees_nothing(shims[loser], recording, client, port["id"])

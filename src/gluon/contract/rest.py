@@ -10,6 +10,15 @@
     DELETE /proton/<proton>/v1.0/<plural>/<key>                  204
            .../<parent plural>/<parent key>/<plural>[/<key>]     the same, below the parent
 
+A port has bindings to hosts, as in Neutron's extension of that name; one of them is active.  Below
+`/proton/<proton>/v1.0/<plural of the port>/<key>`:
+
+    POST   .../bindings                                          201, PortBindingBody
+    GET    .../bindings                                          PortBindingList
+    GET    .../bindings/<host>                                   PortBindingBody
+    PUT    .../bindings/<host>/activate                          PortBindingBody
+    DELETE .../bindings/<host>                                   204
+
 Whatever fails answers with an `ErrorBody`.  Beside its attributes every object carries
 `gluon.schema.META_ATTRIBUTES`, which only the server sets: created_at and updated_at (RFC 3339,
 UTC), and status_reason: why a controller has not applied the object, null while nothing is wrong.
@@ -21,9 +30,18 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from gluon.schema.types import Attribute, ObjectType, Proton
+from gluon.schema.types import Attribute, ObjectType, Proton, Value
 
 ROOT = "/proton/"
+
+BINDINGS = "bindings"
+"""The segment below a port where its bindings are served."""
+ACTIVATE = "activate"
+"""The segment below a binding that makes it the active one."""
+BINDING_FILTERS = ("host", "status", "vif_type", "vnic_type")
+"""The members of a binding that a list can be filtered by."""
+
+_ONLY_A_PORT_HAS = frozenset({"device_id", "host_id", "vif_details", "vif_type", "vnic_type"})
 
 
 class Link(Struct, frozen=True):
@@ -79,6 +97,11 @@ class Resource(Struct, frozen=True, kw_only=True, omit_defaults=True):
     description: str = ""
     links: tuple[Link, ...] = ()
 
+    @property
+    def is_port(self) -> bool:
+        """Whether this is the proton's port, whatever the model calls it; only ports are bound to hosts."""
+        return {a.name for a in self.attributes} >= _ONLY_A_PORT_HAS
+
 
 class ResourceList(Struct, frozen=True):
     """Answer of `GET /proton/<proton>/v1.0/`."""
@@ -86,15 +109,43 @@ class ResourceList(Struct, frozen=True):
     resources: tuple[Resource, ...]
 
 
+class PortBinding(Struct, frozen=True, kw_only=True):
+    """A port's binding to one host."""
+
+    host: str
+    vnic_type: str
+    profile: Value
+    """Given by the caller for the host, such as Nova's `migrating_to`."""
+    vif_type: str
+    """`unbound` until a controller has answered, `binding_failed` when none could bind it."""
+    vif_details: Value
+    status: str
+    """ACTIVE or INACTIVE."""
+    status_reason: str | None
+    """Why it is not bound; null while nothing is wrong.  Neutron has no such member."""
+
+
+class PortBindingBody(Struct, frozen=True):
+    """One binding."""
+
+    binding: PortBinding
+
+
+class PortBindingList(Struct, frozen=True):
+    """Answer of `GET .../bindings`: all bindings of a port, the active one first, then by host."""
+
+    bindings: tuple[PortBinding, ...]
+
+
 class ErrorDetail(Struct, frozen=True, kw_only=True):
-    """What is wrong with one attribute."""
+    """Names one attribute and says why it was refused."""
 
     attribute: str
     message: str
 
 
 class Error(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, for a person and for a program."""
+    """Why a request failed, for a person and for a program."""
 
     status: int
     """The HTTP status."""

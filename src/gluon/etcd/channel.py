@@ -21,7 +21,7 @@ from gluon.etcd.errors import InvalidRequest
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS: tuple[tuple[str, int], ...] = (
+OPTIONS: tuple[tuple[str, int], ...] = (
     # The transport's own liveness check; without the third it stops once no call is active, and
     # below 5 s between pings etcd closes the connection (too_many_pings).
     ("grpc.keepalive_time_ms", 10_000),
@@ -58,7 +58,7 @@ class Connection:
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self.channel.unary_unary(
-                path, request_serializer=_serialize, response_deserializer=answer
+                path, request_serializer=serialize, response_deserializer=answer
             )
         return method
 
@@ -67,7 +67,7 @@ class Connection:
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self.channel.stream_stream(
-                path, request_serializer=_serialize, response_deserializer=answer
+                path, request_serializer=serialize, response_deserializer=answer
             )
         return method
 
@@ -94,8 +94,8 @@ class Channels:
         Raises:
             InvalidRequest: a TLS file can't be read.
         """
-        credentials = _credentials(self._endpoints) if self._endpoints.tls else None
-        self._connections = [Connection(host, _channel(host, credentials)) for host in self._endpoints.hosts]
+        secret = credentials(self._endpoints) if self._endpoints.tls else None
+        self._connections = [Connection(host, _channel(host, secret)) for host in self._endpoints.hosts]
 
     async def close(self) -> None:
         """Closes the channels; calls that are under way fail."""
@@ -121,13 +121,18 @@ class Channels:
             logger.info("etcd %s failed; trying %s", connection.host, self._connections[self._current].host)
 
 
-def _channel(host: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    if credentials is None:
-        return grpc.aio.insecure_channel(f"dns:///{host}", options=_OPTIONS)
-    return grpc.aio.secure_channel(f"dns:///{host}", credentials, options=_OPTIONS)
+def _channel(host: str, secret: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    if secret is None:
+        return grpc.aio.insecure_channel(f"dns:///{host}", options=OPTIONS)
+    return grpc.aio.secure_channel(f"dns:///{host}", secret, options=OPTIONS)
 
 
-def _credentials(endpoints: Endpoints) -> grpc.ChannelCredentials:
+def credentials(endpoints: Endpoints) -> grpc.ChannelCredentials:
+    """What encrypted connections need, read from the files.
+
+    Raises:
+        InvalidRequest: a file can't be read.
+    """
     return grpc.ssl_channel_credentials(
         _read("ca_file", endpoints.ca_file),
         _read("key_file", endpoints.key_file),
@@ -144,5 +149,6 @@ def _read(option: str, path: str) -> bytes | None:
         raise InvalidRequest(f"etcd endpoints: can't read {option} {path}: {error.strerror}") from error
 
 
-def _serialize(message: Any) -> bytes:
+def serialize(message: Any) -> bytes:
+    """A message as it travels."""
     return bytes(message.SerializeToString())

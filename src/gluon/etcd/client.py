@@ -8,10 +8,12 @@ from typing import Any, Self
 from gluon.etcd import wire
 from gluon.etcd.endpoints import Endpoints
 from gluon.etcd.errors import TimedOut
+from gluon.etcd.history import History
 from gluon.etcd.lease import Lease
+from gluon.etcd.lease_keeper import OnStall
 from gluon.etcd.proto import etcd_pb2 as pb
 from gluon.etcd.transport import Transport
-from gluon.etcd.types import Compare, KeyValue, Op, Page, Status, TxnResult
+from gluon.etcd.types import Compare, Get, KeyValue, Op, Page, Status, TxnResult
 
 _SMALLEST_PAGE = 1_000
 
@@ -21,11 +23,16 @@ class Client:
 
     Use it as `async with Client(endpoints) as etcd`.  It connects when first used.  Every method
     may raise any `EtcdError`; of a write after `Unavailable` the outcome is unknown.
+
+    Once another etcd answers than the one known so far, every call that reads or writes keys raises
+    `ClusterReplaced`, until `forget_history`.
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
         self.transport = Transport(endpoints)
+        self.history = History()
+        """What this client knows of the etcd it speaks to."""
 
     async def __aenter__(self) -> Self:
         """Opens the client without connecting.
@@ -39,6 +46,15 @@ class Client:
     async def __aexit__(self, *exc_info: object) -> None:
         """Closes the connections."""
         await self.transport.channels.close()
+
+    def forget_history(self) -> None:
+        """Takes the etcd that answers now for the one to speak to, if the one known so far was replaced.
+
+        Called by the part of a program that deals with the replacement.  Mirrors and writers of the
+        old history still end with `ClusterReplaced`.
+        """
+        if self.history.ended:
+            self.history = History()
 
     async def get(self, key: bytes) -> KeyValue | None:
         """Reads a key, as of now; None when it does not exist."""
@@ -74,8 +90,13 @@ class Client:
         Raises:
             InvalidRequest: more than `MAX_TXN_OPERATIONS`, or one key written twice.
         """
-        request = wire.txn(compare, success, failure)
         what = f"transaction of {len(compare)} comparisons, {len(success)} + {len(failure)} operations"
+        if not success and not failure:
+            # etcd lets any server answer one without operations from what it happens to know.
+            request = wire.txn(compare, [Get(b"\0")], [Get(b"\0")])
+            result = wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
+            return TxnResult(result.succeeded, result.revision, ())
+        request = wire.txn(compare, success, failure)
         return wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
 
     async def pages(self, prefix: bytes, *, keys_only: bool = False, limit: int = 50_000) -> AsyncGenerator[Page, None]:
@@ -141,13 +162,25 @@ class Client:
         )
         return wire.status(response)
 
-    def lease(self, ttl: int) -> Lease:
-        """A lease of `ttl` seconds: `async with client.lease(10) as lease`."""
-        return Lease(self.transport, ttl)
+    def lease(self, ttl: int, *, max_stall: float | None = None, on_stall: OnStall | None = None) -> Lease:
+        """A lease of `ttl` seconds: `async with client.lease(10) as lease`; arguments as in `Lease`."""
+        return Lease(self.transport, ttl, max_stall=max_stall, on_stall=on_stall)
 
     async def _kv(self, method: str, request: Any, answer: Any, what: str, *, idempotent: bool = False) -> Any:
+        history = self.history
+        history.check()
+        sent_at = history.revision
         path = f"/etcdserverpb.KV/{method}"
-        return await self.transport.unary(path, request, answer.FromString, what, idempotent=idempotent)
+        response = await self.transport.unary(path, request, answer.FromString, what, idempotent=idempotent)
+        header = response.header
+        history.answered(
+            header.cluster_id,
+            header.revision,
+            sent_at=sent_at,
+            changed=wire.changed(response),
+            host=str(self.endpoints),
+        )
+        return response
 
 
 def _show(key: bytes) -> str:

@@ -4,47 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from typing import Self
 
 from gluon.etcd.errors import EtcdError, InvalidRequest, LeaseLost
+from gluon.etcd.lease_keeper import BEAT, Hold, LeaseKeeper, OnStall, now
 from gluon.etcd.proto import etcd_pb2 as pb
 from gluon.etcd.transport import Transport
 
 logger = logging.getLogger(__name__)
 
-_RETRY = 0.1
-"""Part of the TTL after which a failed keepalive is tried again."""
+MAX_STALL = 3
+"""TTLs for which a blocked event loop keeps its lease, unless told otherwise."""
 
 _REVOKE = 2.0
 """Seconds that leaving may take; a lease that is not revoked expires."""
 
+_JOIN = 1.0
+"""Seconds that the keeper's thread has to end in; it is left running after that."""
+
 
 class Lease:
-    """Granted on entry, kept alive by a task, revoked on exit.
+    """Granted on entry, renewed by a thread every third of the TTL, revoked on exit.
 
-    The keepalive goes out every third of the TTL, so that two may fail.  `lost` is counted here,
-    from the moment the last acknowledged keepalive was sent: etcd may still hold the lease for the
-    time that the message took, never the other way around.
+    An event loop that is blocked does not lose its lease, up to a bound.  `alive` and `lost` are
+    counted here, from the moment the last acknowledged renewal was sent: etcd may still hold the
+    lease for the time that the message took, never the other way around.
     """
 
-    def __init__(self, transport: Transport, ttl: int) -> None:
+    def __init__(
+        self, transport: Transport, ttl: int, *, max_stall: float | None = None, on_stall: OnStall | None = None
+    ) -> None:
+        """Prepares a lease.
+
+        Args:
+            transport: makes the calls that grant and revoke.
+            ttl: seconds after which etcd ends it if it isn't renewed.
+            max_stall: seconds for which the event loop may be blocked before the lease is no longer
+                renewed, so that it ends within a TTL; None: three TTLs.
+            on_stall: called from the keeper's thread when the event loop has been blocked for more
+                than a second, as `on_stall(seconds, False)`, and when it is back, as
+                `on_stall(seconds, True)`.  It must not block.
+
+        Raises:
+            InvalidRequest: the TTL is less than a second.
+        """
         if ttl < 1:
             raise InvalidRequest(f"lease: the TTL must be at least 1 s, got {ttl}")
         self.ttl = ttl
         """Seconds; after entry what etcd granted, which may be more than was asked for."""
         self.id = 0
         self.lost = asyncio.Event()
-        """Set, for good, once the lease may be gone."""
+        """Set, for good, once the lease may be gone and the event loop has its turn."""
         self._transport = transport
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._max_stall = MAX_STALL * ttl if max_stall is None else max_stall
+        self._on_stall = on_stall
+        self._hold = Hold()
+        self._keeper: LeaseKeeper | None = None
+        self._beating: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
-        """The lease lives at this moment; stays honest while a busy event loop delays `lost`."""
-        return not self.lost.is_set() and asyncio.get_running_loop().time() < self._deadline
+        """The lease lives at this moment.  Safe for threads.
+
+        False at once in a process that was frozen for too long and wakes up, whatever its event loop
+        has noticed until then.
+        """
+        return self._hold.left > 0
+
+    @property
+    def stalled_for(self) -> float:
+        """Seconds since the event loop's last sign of life; up to 0.25 for one that runs.  Safe for threads."""
+        return self._hold.stalled_for
 
     async def __aenter__(self) -> Self:
         """Asks etcd for the lease.
@@ -52,27 +82,43 @@ class Lease:
         Raises:
             EtcdError: etcd did not grant it.
         """
-        sent = asyncio.get_running_loop().time()
+        sent = now()
         response = await self._transport.unary(
             "/etcdserverpb.Lease/LeaseGrant",
             pb.LeaseGrantRequest(TTL=self.ttl),
             pb.LeaseGrantResponse.FromString,
             f"grant a lease of {self.ttl} s",
         )
-        self.id = response.ID
-        self._extend(sent, response.TTL)
-        self._task = asyncio.create_task(self._keep_alive(), name=f"etcd lease {self.id:x}")
+        self.id, self.ttl = response.ID, response.TTL
+        self._hold.begin(sent, self.ttl)
+        self._hold.beat()
+        self._keeper = LeaseKeeper(
+            self._transport.endpoints,
+            self.id,
+            self.ttl,
+            self._hold,
+            max_stall=self._max_stall,
+            on_stall=self._on_stall,
+        )
+        self._keeper.start()
+        self._beating = asyncio.create_task(self._beat(), name=f"etcd lease {self.id:x}")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stops the task and revokes the lease, which deletes its keys."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        revoke = not self.lost.is_set()
-        self._lose()
-        if not revoke:
-            return
+        """Stops the thread and revokes the lease, which deletes its keys."""
+        if self._keeper:
+            self._keeper.stop()
+            await asyncio.to_thread(self._keeper.join, _JOIN)
+        if self._beating:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+        revoke = self.alive
+        self._hold.end()
+        self.lost.set()
+        if revoke:
+            await self._revoke()
+
+    async def _revoke(self) -> None:
         try:
             await self._transport.unary(
                 "/etcdserverpb.Lease/LeaseRevoke",
@@ -86,52 +132,9 @@ class Lease:
         except EtcdError as error:
             logger.warning("%s; it expires by itself within %d s", error, self.ttl)
 
-    async def _keep_alive(self) -> None:
-        pause = self.ttl / 3
-        while not self.lost.is_set():
-            await asyncio.sleep(pause)
-            sent = asyncio.get_running_loop().time()
-            try:
-                ttl = await self._renew()
-            except EtcdError as error:
-                left = self._deadline - asyncio.get_running_loop().time()
-                logger.warning("lease %x: keepalive failed, %.1f s left: %s", self.id, left, error)
-                pause = self.ttl * _RETRY * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, no secret
-                continue
-            if ttl <= 0:
-                logger.warning("lease %x is gone in etcd", self.id)
-                self._lose()
-            else:
-                self._extend(sent, ttl)
-                pause = ttl / 3
-
-    async def _renew(self) -> int:
-        """One keepalive; returns the TTL, 0 when etcd has no such lease.
-
-        etcd defines it as a stream.  A stream of one message each way is a unary call on the wire,
-        and as such it gets the timeout, the token and the other servers like any other call.
-        """
-        try:
-            response = await self._transport.unary(
-                "/etcdserverpb.Lease/LeaseKeepAlive",
-                pb.LeaseKeepAliveRequest(ID=self.id),
-                pb.LeaseKeepAliveResponse.FromString,
-                f"keep lease {self.id:x} alive",
-                idempotent=True,
-                seconds=min(self._transport.endpoints.timeout, max(self.ttl / 3, 0.5)),
-            )
-        except LeaseLost:
-            return 0
-        return int(response.TTL)
-
-    def _extend(self, sent: float, ttl: int) -> None:
-        self.ttl = ttl
-        self._deadline = sent + ttl
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(self._deadline, self._lose)
-
-    def _lose(self) -> None:
-        if self._timer:
-            self._timer.cancel()
+    async def _beat(self) -> None:
+        """Gives the keeper signs of life, and turns the end of the lease into `lost`."""
+        while left := self._hold.left:
+            self._hold.beat()
+            await asyncio.sleep(min(BEAT, left))
         self.lost.set()

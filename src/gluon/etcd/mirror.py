@@ -1,4 +1,4 @@
-"""A mirror: list once, then watch for ever, and lose nothing in between."""
+"""A mirror: list once, then watch without end, and lose nothing in between."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ from itertools import islice
 from msgspec import Struct
 
 from gluon.etcd import wire
-from gluon.etcd.backoff import Backoff
+from gluon.etcd.backoff import LONGEST, Backoff
 from gluon.etcd.client import Client
-from gluon.etcd.errors import (
-    AuthenticationFailed,
-    ClusterReplaced,
-    Compacted,
-    EtcdError,
-    PermissionDenied,
-    Unavailable,
-)
+from gluon.etcd.errors import OUTAGES, WAIT_FOR_OPERATOR, ClusterReplaced, Compacted, EtcdError
 from gluon.etcd.proto import etcd_pb2 as pb
 from gluon.etcd.replica import Replica
 from gluon.etcd.types import Event
@@ -48,13 +41,21 @@ class Mirror:
     """Follows all keys that begin with a prefix: first what exists, then every change.
 
     Each change is handed out once, in the order of revisions.  Only when etcd has compacted what
-    happened during an outage do changes of a key fall together: then the keys are listed anew and
+    happened during an outage do changes of a key fall together: then the keys are listed again and
     their differences handed out, deletes included.
 
-    Outages don't end it: it tries again, for ever, and says so in the log.
+    Outages don't end it: it tries again until it works, and says so in the log.
     """
 
-    def __init__(self, client: Client, prefix: bytes, *, exact: bool = False, liveness: Liveness | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        prefix: bytes,
+        *,
+        exact: bool = False,
+        liveness: Liveness | None = None,
+        longest_pause: float = LONGEST,
+    ) -> None:
         """Prepares a mirror.
 
         Args:
@@ -62,18 +63,20 @@ class Mirror:
             prefix: what the keys begin with.
             exact: follow the one key `prefix` instead of all that begin with it.
             liveness: how long etcd may be silent; the default asks after 5 s and gives up after 15 s.
+            longest_pause: seconds between two tries, at most.
         """
         self.connected = False
         """The watch stands.  False before, and during an outage."""
+        self.outage: EtcdError | None = None
+        """What keeps the watch from standing; None: nothing does, or it has not been tried yet."""
         self._client = client
+        self._history = client.history
         self._what = f"watch {prefix.decode(errors='backslashreplace')}"
         self._liveness = liveness or Liveness()
         self._key, self._end = (prefix, b"") if exact else wire.prefix_range(prefix)
         self._replica = Replica(prefix)
-        self._backoff = Backoff()
-        self._cluster_id = 0
+        self._backoff = Backoff(longest_pause)
         self._list_needed = True
-        self._outage: type[EtcdError] | None = None
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Hands out the list, then the changes, without end; for one consumer.
@@ -81,8 +84,9 @@ class Mirror:
         While the consumer works on a batch nothing is read, and etcd keeps what is pending.
 
         Raises:
-            ClusterReplaced: the etcd that is there now is not the one mirrored so far.  What was
-                handed out is worth nothing; begin with a new mirror.
+            ClusterReplaced: the etcd that is there now is not the one that the client knew when the
+                mirror was made.  What was handed out is worth nothing; begin with a new mirror, after
+                `Client.forget_history`.
             InvalidRequest: etcd can't make sense of the request.
         """
         try:
@@ -91,13 +95,18 @@ class Mirror:
                     async with aclosing(self._session()) as session:
                         async for batch in session:
                             yield batch
-                except (Unavailable, AuthenticationFailed, PermissionDenied, Compacted) as error:
+                except (*OUTAGES, Compacted) as error:
                     await asyncio.sleep(self._pause(error))
+        except ClusterReplaced as error:
+            # Others that use the client must not go on as if it were the same etcd.
+            self._history.end(str(error))
+            raise
         finally:
             self.connected = False
 
     async def _session(self) -> AsyncGenerator[Batch, None]:
         """From one connection to its end."""
+        self._history.check()
         if not self._list_needed:
             await self._verify()
         if self._list_needed:
@@ -112,7 +121,7 @@ class Mirror:
             while True:
                 response = await watch.receive()
                 self._backoff.reset()
-                self._check_cluster(response.header)
+                self._saw(response.header)
                 events = self._replica.watched(map(wire.event, response.events), complete=not response.fragment)
                 for chunk in _chunks(events):
                     yield Batch(chunk, chunk[-1].revision, synced=True)
@@ -126,7 +135,7 @@ class Mirror:
         with _collector_paused(wanted=not synced):
             async with aclosing(self._client.raw_pages(self._key, self._end)) as pages:
                 async for page in pages:
-                    self._check_cluster(page.header)
+                    self._saw(page.header)
                     if not revision:
                         revision = page.header.revision
                         self._replica.begin_list(revision)
@@ -150,10 +159,10 @@ class Mirror:
         try:
             response = await self._client.range(request, f"resume {self._what}")
         except Compacted as error:
-            logger.info("%s; listing anew", error)
+            logger.info("%s; listing again", error)
             self._list_needed = True
             return
-        self._check_cluster(response.header)
+        self._saw(response.header)
         found = response.kvs[0].mod_revision if response.kvs else 0
         if found != landmark.mod_revision:
             raise ClusterReplaced(
@@ -161,37 +170,31 @@ class Mirror:
                 f" revision {landmark.revision}, now it is {found or 'absent'} there: etcd's data was replaced"
             )
 
-    def _check_cluster(self, header: pb.ResponseHeader) -> None:
-        if not self._cluster_id:
-            self._cluster_id = header.cluster_id
-        elif header.cluster_id != self._cluster_id:
-            raise ClusterReplaced(
-                f"{self._what}: cluster {header.cluster_id:x} answers, expected {self._cluster_id:x}; do the"
-                " endpoints name servers of one cluster?"
-            )
+    def _saw(self, header: pb.ResponseHeader) -> None:
+        self._history.saw(header.cluster_id, header.revision, str(self._client.endpoints))
 
     def _established(self, watch: Watch) -> None:
         self.connected = True
-        if self._outage:
+        if self.outage:
             logger.info(
                 "%s: connected to etcd %s again, from revision %d",
                 self._what,
                 watch.host,
                 self._replica.resume,
             )
-        self._outage = None
+        self.outage = None
 
     def _pause(self, error: EtcdError) -> float:
         """Notes an outage, logs it when it is news, and says how long to wait."""
-        repeated = self._outage is type(error)
+        repeated = type(self.outage) is type(error)
         if not repeated:
             logger.warning("%s; trying again until it works", error)
         self.connected = False
-        self._outage = type(error)
+        self.outage = error
         if isinstance(error, Compacted):
             self._list_needed = True
         # The first refusal may be that of an old token; a second needs an operator.
-        if repeated and isinstance(error, AuthenticationFailed | PermissionDenied):
+        if repeated and isinstance(error, WAIT_FOR_OPERATOR):
             return self._backoff.longest()
         return self._backoff.delay()
 

@@ -27,7 +27,7 @@ class Replica:
     """Revisions by key, and the point up to which everything has been seen.
 
     A list is fed as `begin_list`, `listed` any number of times, `end_list`; it may be dropped at any
-    point and begun anew.  A watch from `resume` on is fed as `watched`.
+    point and begun again.  A watch from `resume` on is fed as `watched`.
     """
 
     def __init__(self, prefix: bytes) -> None:

@@ -64,7 +64,7 @@ class Transport:
                     raise
                 raise Unavailable(f"etcd {connection.host}: {what}: the client was closed") from error
             except grpc.aio.AioRpcError as error:
-                translated = failure.translate(error, what, connection.host)
+                translated = failure.translate(error, what, connection.host, self.endpoints.user)
                 if not isinstance(translated, Unavailable):
                     raise translated from error
                 self.channels.failed(connection)

@@ -50,7 +50,8 @@ class Compare(Struct, frozen=True):
     key: bytes
     target: Literal["mod_revision", "create_revision", "value"]
     operand: int | bytes
-    negated: bool = False
+    greater: bool = False
+    """Of a value: it has to be greater than the operand, not equal to it."""
 
     @classmethod
     def mod_revision(cls, key: bytes, revision: int) -> Compare:
@@ -73,9 +74,9 @@ class Compare(Struct, frozen=True):
         return cls(key, "create_revision", 0)
 
     @classmethod
-    def exists(cls, key: bytes) -> Compare:
-        """The key exists."""
-        return cls(key, "create_revision", 0, negated=True)
+    def value_greater(cls, key: bytes, value: bytes) -> Compare:
+        """The key exists and its value is greater than this one, byte by byte."""
+        return cls(key, "value", value, greater=True)
 
 
 class Put(Struct, frozen=True):
@@ -118,12 +119,17 @@ Op: TypeAlias = Put | Delete | DeletePrefix | Get | Txn
 class PutResult(Struct, frozen=True):
     """A `Put` was made."""
 
+    revision: int
+    """The store's revision after the transaction."""
+
 
 class DeleteResult(Struct, frozen=True):
     """A `Delete` or `DeletePrefix` was made."""
 
     deleted: int
     """How many keys existed and are gone."""
+    revision: int
+    """The store's revision after the transaction."""
 
 
 class GetResult(Struct, frozen=True):
@@ -131,6 +137,8 @@ class GetResult(Struct, frozen=True):
 
     item: KeyValue | None
     """None: the key does not exist."""
+    revision: int
+    """The store's revision after the transaction."""
 
 
 class TxnResult(Struct, frozen=True):
@@ -139,9 +147,13 @@ class TxnResult(Struct, frozen=True):
     succeeded: bool
     """Every comparison held, so `success` was carried out; else `failure` was."""
     revision: int
-    """The store's revision after it."""
-    responses: tuple[PutResult | DeleteResult | GetResult | TxnResult, ...]
+    """The store's revision after it, of a nested one: after the outermost."""
+    responses: tuple[Response, ...]
     """One for each operation of the branch taken, in their order."""
+
+
+Response: TypeAlias = PutResult | DeleteResult | GetResult | TxnResult
+"""The answer to one operation of a transaction."""
 
 
 class Status(Struct, frozen=True):

@@ -31,8 +31,9 @@ class Liveness:
 class Watch:
     """A stream of changes from one server, of one range of keys."""
 
-    def __init__(self, call: Any, connection: Connection, liveness: Liveness, what: str) -> None:
+    def __init__(self, call: Any, connection: Connection, liveness: Liveness, what: str, user: str) -> None:
         self.host = connection.host
+        self._user = user
         self._call = call
         self._liveness = liveness
         self._what = what
@@ -92,13 +93,13 @@ class Watch:
 
     def _raise_canceled(self, response: pb.WatchResponse) -> None:
         reason = response.cancel_reason or "no reason given"
-        message = f"etcd {self.host}: {self._what}: {reason}"
+        message = f"{self._what}: {reason}"
         if response.compact_revision:
-            raise Compacted(f"{message} (up to revision {response.compact_revision})")
+            raise Compacted(f"etcd {self.host}: {message} (up to revision {response.compact_revision})")
         # Before 3.5.10 an expired token reads `permission denied` too.
         if "permission denied" in reason or "auth" in reason:
-            raise PermissionDenied(message)
-        raise Unavailable(message)
+            raise PermissionDenied(f"etcd {self.host} refuses {failure.who(self._user)}: {message}")
+        raise Unavailable(f"etcd {self.host}: {message}")
 
 
 @asynccontextmanager
@@ -108,7 +109,7 @@ async def open_watch(
     """Opens a watch, waits until etcd has confirmed it, and ends it on exit.
 
     When it fails, inside the block too, the next call goes to another server; when etcd refused
-    it, the next call logs in anew.
+    it, the next call logs in again.
 
     Raises:
         EtcdError: as `Watch.receive`, and what a login may raise.
@@ -120,7 +121,7 @@ async def open_watch(
         token = await transport.token(connection)
         method = connection.stream("/etcdserverpb.Watch/Watch", pb.WatchResponse.FromString)
         call = method(metadata=await transport.metadata(connection))
-        watch = Watch(call, connection, liveness, what)
+        watch = Watch(call, connection, liveness, what, transport.endpoints.user)
         async with asyncio.timeout(transport.endpoints.timeout):
             await call.write(pb.WatchRequest(create_request=request))
             while not (await watch.receive()).created:
@@ -140,7 +141,7 @@ async def open_watch(
             transport.drop_token(token)
         else:
             transport.channels.failed(connection)
-        raise failure.translate(error, what, connection.host) from error
+        raise failure.translate(error, what, connection.host, transport.endpoints.user) from error
     finally:
         if watch:
             await watch.aclose()

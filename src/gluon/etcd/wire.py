@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gluon.etcd import types
 from gluon.etcd.proto import etcd_pb2 as pb
@@ -46,6 +47,19 @@ def txn_result(message: pb.TxnResponse) -> types.TxnResult:
     return _txn_result(message, message.header.revision)
 
 
+def changed(message: Any) -> bool:
+    """Whether an answer of etcd's key-value service tells of a change, which made a new revision."""
+    match message:
+        case pb.PutResponse():
+            return True
+        case pb.DeleteRangeResponse():
+            return message.deleted > 0
+        case pb.TxnResponse():
+            return any(changed(getattr(each, each.WhichOneof("response") or "")) for each in message.responses)
+        case _:
+            return False
+
+
 def status(message: pb.StatusResponse) -> types.Status:
     """Reads a server's status."""
     return types.Status(
@@ -65,7 +79,7 @@ def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
 
 
 def _compare(compare: types.Compare) -> pb.Compare:
-    result = pb.Compare.NOT_EQUAL if compare.negated else pb.Compare.EQUAL
+    result = pb.Compare.GREATER if compare.greater else pb.Compare.EQUAL
     message = pb.Compare(key=compare.key, result=result)
     if compare.target == "value":
         message.target = pb.Compare.VALUE
@@ -100,15 +114,13 @@ def _txn_result(message: pb.TxnResponse, revision: int) -> types.TxnResult:
     return types.TxnResult(message.succeeded, revision, responses)
 
 
-def _response(
-    message: pb.ResponseOp, revision: int
-) -> types.PutResult | types.DeleteResult | types.GetResult | types.TxnResult:
+def _response(message: pb.ResponseOp, revision: int) -> types.Response:
     match message.WhichOneof("response"):
         case "response_put":
-            return types.PutResult()
+            return types.PutResult(revision)
         case "response_delete_range":
-            return types.DeleteResult(message.response_delete_range.deleted)
+            return types.DeleteResult(message.response_delete_range.deleted, revision)
         case "response_range":
-            return types.GetResult(first(message.response_range))
+            return types.GetResult(first(message.response_range), revision)
         case _:
             return _txn_result(message.response_txn, revision)

@@ -1,7 +1,7 @@
 """The shipped models, and the catalog that finds models and reads their files.
 
-Belongs here: YAML, and which files make up which proton.  Does not belong here: what a model
-may say (`gluon.schema`).
+Belongs here: the model files, and the rules by which they are found.  Does not belong here: the
+modelling language (`gluon.schema`).
 
-`base.yaml` is for import; every folder with an `api.yaml` is one proton.
+`base.yaml` is there to be imported; every folder with an `api.yaml` is one proton.
 """

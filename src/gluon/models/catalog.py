@@ -1,4 +1,4 @@
-"""Finds protons, shipped ones and those of an operator's model directories, and loads them.
+"""Finds the protons, shipped ones and those in an operator's model directories, and loads them.
 
 A model directory holds a folder for each proton, named like it, with its model in `api.yaml`.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from gluon.schema import ModelError, Proton, parse_proton
 
 ALL = "*"
-"""Stands for every proton there is."""
+"""Stands for all protons."""
 
 MODEL_FILE = "api.yaml"
 
@@ -32,8 +32,8 @@ def load(names: Sequence[str], model_dirs: Sequence[Path] = ()) -> dict[str, Pro
     """Loads protons.
 
     Args:
-        names: of protons; `*` stands for all.
-        model_dirs: directories of models beside the shipped ones.
+        names: the names of the protons; `*` stands for all.
+        model_dirs: directories of models, searched in addition to the shipped ones.
 
     Returns:
         The protons by name, in the order of `names`, those of `*` sorted.

@@ -1,5 +1,5 @@
-"""What each server process does around its work: etcd's options, logging, signals, health.
+"""The frame of every program: configuration, etcd's options, logging, signals, exit codes, health.
 
-Belongs here: what `proton-server` and `proton-shim-server` would otherwise each write.
+Belongs here: code that proton-server, proton-shim-server and gluon-manage would otherwise each have.
 Does not belong here: anything that knows of objects, ports or backends.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -17,15 +18,20 @@ from starlette.routing import Route
 
 from gluon.process.http import EmbeddedServer, listen
 
+log = logging.getLogger(__name__)
+
 
 class Check(Struct, frozen=True):
     """The state of one thing that the process depends on."""
 
     ok: bool
     state: str
-    """What is so, e.g. `connected`, `standby: dummy-2 is active`."""
+    """A sentence or a word, e.g. `connected`, `standby: dummy-2 is active`.  Whoever asks may read it:
+    it never holds a password."""
     required: bool = True
     """Whether the process is unready while this is not ok."""
+    degraded: str = ""
+    """Why it is ok, and yet not as it should be, e.g. a controller that can't be reached; empty: it is."""
 
 
 Checks: TypeAlias = Mapping[str, Callable[[], Awaitable[Check]]]
@@ -45,18 +51,20 @@ def routes(
         registry: what `/metrics` shows.
 
     `/healthz` is 200 as long as the event loop turns; `/readyz` is 200 when every required
-    check is ok, else 503, with all states in its body either way.
+    check is ok, else 503, with all states in its body either way.  What is degraded stands there
+    too, and is no reason for a 503: another process would be no better off.
     """
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
-        results = {name: await _run(check) for name, check in checks.items()}
+        ended = await asyncio.gather(*(_run(name, check) for name, check in checks.items()))
+        results = dict(zip(checks, ended, strict=True))
         ready = all(result.ok or not result.required for result in results.values())
         body = {
             "status": "ready" if ready else "not ready",
-            "checks": {name: {"ok": r.ok, "state": r.state} for name, r in results.items()},
+            "checks": {name: _shown(result) for name, result in results.items()},
         }
         return JSONResponse(body, status_code=200 if ready else 503)
 
@@ -67,12 +75,22 @@ def routes(
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-async def _run(check: Callable[[], Awaitable[Check]]) -> Check:
+def _shown(result: Check) -> dict[str, object]:
+    shown: dict[str, object] = {"ok": result.ok, "state": result.state}
+    return {**shown, "degraded": result.degraded} if result.degraded else shown
+
+
+async def _run(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             return await check()
     except TimeoutError:
         return Check(ok=False, state=f"no answer within {CHECK_TIMEOUT:g} s")
+    except Exception as error:
+        # A 500 would hide the other checks.  The error's text stays in the log: nobody chose it to
+        # be read by everybody.
+        log.exception("the check of %s failed", name)
+        return Check(ok=False, state=f"the check failed: {type(error).__name__}; the log says more")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Logging: one line a message, to standard output, where a supervisor collects it."""
+"""Logging: one line per message, to standard output, where a supervisor collects it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def configure(level: str) -> None:
     """
     formatter = logging.Formatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
-    # Nothing of this is printed, and finding it out is half of a message's cost (Python's logging
-    # how-to, "Optimization").
+    # None of these is printed, and collecting them is half the cost of a message ("Optimization" in
+    # Python's logging how-to).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - the documented switch
     handler = logging.StreamHandler(sys.stdout)
@@ -26,6 +26,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # They speak, below WARNING, of what our own messages already say.
+    # Below WARNING these only repeat our own messages.
     for name in ("uvicorn", "httpx", "httpcore", "grpc", "asyncio", "stevedore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,44 +1,98 @@
-"""Runs a server's coroutine until it ends or the process is asked to."""
+"""Runs a program, from its configuration to its end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
 import uvloop
 
+from gluon.process import logs
+
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class StartFailed(Exception):
-    """The server can't start; the message is one sentence that says why and what to do."""
+    """The program can't do its work; the message is one sentence that says why and what to do."""
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
-    """Runs `main(stop)` on uvloop; SIGTERM and SIGINT set `stop`.
+class Settings(Protocol):
+    """The settings that every program has."""
+
+    @property
+    def log_level(self) -> str:
+        """The least severe messages that are logged."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def main(
+    program: str, read_settings: Callable[[], S], serve: Callable[[S, asyncio.Event], Awaitable[int | None]]
+) -> int:
+    """Runs a program on uvloop.
+
+    Args:
+        program: its name, for messages.
+        read_settings: reads the configuration.
+        serve: does the work, until it is done or the event is set: by SIGTERM or SIGINT.
 
     Returns:
-        The exit code: 0 after a clean end, 1 when the server could not start.
+        The exit code: the one that `serve` returned, 0 for None; 1 after a StartFailed of either,
+        whose sentence is then on standard error.
+
+    Raises:
+        SystemExit: wrong usage, after a message.
     """
     try:
-        uvloop.run(_until_stopped(main))
+        settings = read_settings()
+        logs.configure(settings.log_level)
+        return uvloop.run(_until_stopped(partial(serve, settings))) or 0
     except StartFailed as error:
-        log.error("%s", error)  # noqa: TRY400 - the sentence is for an operator; a traceback would hide it
+        # Not through the log, although it may be there already: one way to say it, wherever it is
+        # found, serves a person at a terminal, a supervisor and a script alike.
+        print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 - see above
         return 1
-    return 0
 
 
-async def _until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+async def _until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stop, number)
-    await main(stop)
+    return await work(stop)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:
     if not stop.is_set():
         log.info("%s: stopping", signal.Signals(number).name)
     stop.set()
+
+
+async def until_first(work: Awaitable[T], stop: asyncio.Event) -> tuple[bool, T | None]:
+    """Awaits work until it ends or `stop` is set, whichever is first.
+
+    Returns:
+        Whether the work ended, and its result.  Work that did not end is cancelled and has ended too.
+
+    Raises:
+        Whatever the work raises.
+    """
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return True, working.result()
+        return False, None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)

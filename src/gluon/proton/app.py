@@ -6,22 +6,24 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any
 
 import uvicorn
-from oslo_config import cfg
+from starlette.types import ASGIApp
 
-from gluon.process import etcd, health, http, logs
-from gluon.process.run import StartFailed, run
-from gluon.proton import options
+from gluon.contract.keys import ObjectKey
+from gluon.contract.records import PortAnswer
+from gluon.process import health, http, run
+from gluon.proton import settings as configuration
+from gluon.proton.answers import Answers
 from gluon.proton.api import build_application
-from gluon.proton.opening import load_protons, opened_database
-from gluon.proton.publish import Answers, Publisher
-from gluon.proton.service import BindWaiters, Objects
+from gluon.proton.opening import load_protons, opened_database, opened_etcd
+from gluon.proton.publish import Publisher, skip_ids
+from gluon.proton.service import Binds, BindWaiters, Objects, PortBindings
+from gluon.proton.settings import Settings
 from gluon.proton.storage import Database, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -46,17 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 after a clean end, 1 when the server could not start.
     """
-    try:
-        settings = options.read("proton-server", argv)
-    except (cfg.Error, StartFailed) as error:
-        print(f"proton-server: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
-        return 1
-    logs.configure(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    return run(partial(serve, settings))
+    return run.main("proton-server", lambda: configuration.read("proton-server", argv), serve)
 
 
-async def serve(settings: Any, stop: asyncio.Event) -> None:
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set.
 
     Raises:
@@ -64,24 +60,28 @@ async def serve(settings: Any, stop: asyncio.Event) -> None:
     """
     protons = load_protons(settings)
     api = settings.api
-    listening = http.listen(api.host, api.port)
-    with contextlib.closing(listening):
-        port = listening.getsockname()[1]
-        url = options.public_url(settings, port)
-        async with opened_database(settings, protons) as database, etcd.opened(settings.api, "api") as client:
-            waiters = BindWaiters()
-            answers = Answers(database, client, protons, waiters)
-            publisher = Publisher(database, client, protons, url=url, published_bind=answers.published_bind)
-            objects = Objects(database, publisher, waiters, bind_timeout=api.bind_timeout, holder=answers.holder)
-            checks = _checks(database, publisher, answers)
+    with contextlib.closing(http.listen(api.host, api.port)) as listening:
+        url = api.url(listening.getsockname()[1])
+        async with opened_database(settings, protons, create=True) as database, opened_etcd(settings) as client:
+            with contextlib.suppress(DatabaseUnavailable):  # It has said so, and changes fail until it is back.
+                await database.write(skip_ids)
+            publisher = Publisher(database, client, protons, url=url)
+            answers = Answers(database, client, protons, publisher, grace=api.answer_grace)
+            waiters = BindWaiters(database)
+            control_plane = _ControlPlane(publisher, answers)
+            binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
             application = build_application(
-                objects, protons, max_body_size=api.max_body_size, extra_routes=health.routes(checks)
+                Objects(database, binds),
+                PortBindings(database, binds),
+                protons,
+                max_body_size=api.max_body_size,
+                extra_routes=health.routes(_checks(database, publisher, answers)),
             )
             server = http.EmbeddedServer(_uvicorn(application))
             background: dict[str, Callable[[], Awaitable[None]]] = {
                 "publisher": publisher.run,
                 "answers": answers.run,
-                "open binds": partial(objects.give_up_open_binds, protons),
+                "open binds": binds.give_up_open,
             }
             async with _in_background(background):
                 _warn_when_open(api.host)
@@ -96,11 +96,29 @@ async def serve(settings: Any, stop: asyncio.Event) -> None:
     log.info("proton-server stopped")
 
 
-async def _serve_until(server: uvicorn.Server, listening: Any, stop: asyncio.Event, waiters: BindWaiters) -> None:
+class _ControlPlane:
+    """What publisher and answers know, for the use cases."""
+
+    def __init__(self, publisher: Publisher, answers: Answers) -> None:
+        self._publisher = publisher
+        self._answers = answers
+
+    @property
+    def trouble(self) -> str:
+        return self._publisher.standing.trouble or self._answers.outage
+
+    def answer(self, port: ObjectKey) -> PortAnswer:
+        return self._answers.answer(port)
+
+    def has_leader(self, controller: str) -> bool:
+        return self._answers.has_leader(controller)
+
+
+async def _serve_until(
+    server: uvicorn.Server, listening: socket.socket, stop: asyncio.Event, waiters: BindWaiters
+) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
+    await run.until_first(asyncio.shield(serving), stop)
     server.should_exit = True
     waiters.stop()
     await serving
@@ -131,7 +149,7 @@ async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             return
 
 
-def _uvicorn(application: Any) -> uvicorn.Config:
+def _uvicorn(application: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         log_config=None,
@@ -147,16 +165,15 @@ def _uvicorn(application: Any) -> uvicorn.Config:
 def _checks(database: Database, publisher: Publisher, answers: Answers) -> health.Checks:
     async def check_database() -> health.Check:
         try:
-            await database.read(lambda tx: tx.outbox.sessions([]))
+            await database.check()
         except DatabaseUnavailable as error:
             return health.Check(ok=False, state=str(error))
         return health.Check(ok=True, state="connected")
 
     async def check_etcd() -> health.Check:
-        ok, state = publisher.state
-        if ok and not answers.connected:
-            ok, state = False, "answers of controllers are not followed"
-        return health.Check(ok=ok, state=state, required=False)
+        standing = publisher.standing
+        words = standing.trouble or answers.outage
+        return health.Check(ok=not words, state=words or standing.words, required=not standing.ready)
 
     return {"database": check_database, "etcd": check_etcd}
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from oslo_config import cfg
 
 from gluon.process import config
-from gluon.process.etcd import ETCD_OPTIONS
+from gluon.process.etcd_options import ETCD_OPTIONS
 
 API_OPTIONS: list[cfg.Opt] = [
     cfg.HostAddressOpt("host", default="127.0.0.1", help="Address that the REST API listens on."),
@@ -35,6 +34,13 @@ API_OPTIONS: list[cfg.Opt] = [
         min=0.1,
         help="Longest wait of a request for a controller's answer to a bind, in seconds.",
     ),
+    cfg.FloatOpt(
+        "answer_grace",
+        default=30.0,
+        min=0.0,
+        help="Time that controllers have to confirm bound ports after the server has started or etcd was filled again, "
+        "in seconds; a port that none has confirmed by then is DOWN.",
+    ),
     cfg.IntOpt("max_body_size", default=2**20, min=1024, help="Longest body of a request, in bytes."),
     *ETCD_OPTIONS,
 ]
@@ -44,8 +50,8 @@ DATABASE_OPTIONS: list[cfg.Opt] = [
         "connection",
         default="sqlite:///gluon.db",
         secret=True,
-        help="SQLAlchemy URL of the database. sqlite:///<file> is relative to the working directory, "
-        "sqlite:////<file> absolute; any other database needs the URL of an async driver that is installed.",
+        help="SQLAlchemy URL of the database: sqlite:///<file> is relative to the working directory, "
+        "sqlite:////<file> absolute. No other database is supported yet.",
     ),
 ]
 
@@ -59,21 +65,3 @@ OPTIONS: dict[str, Sequence[cfg.Opt]] = {
 def list_opts() -> list[tuple[str, Sequence[cfg.Opt]]]:
     """All options by group, for the generator of the sample file."""
     return list(OPTIONS.items())
-
-
-def read(program: str, argv: Sequence[str] | None) -> Any:
-    """Reads the command line and the files that it names; raises what `gluon.process.config` does."""
-    conf = config.read(program, OPTIONS, argv)
-    config.refuse_unknown(conf, OPTIONS)
-    return conf
-
-
-def public_url(settings: Any, port: int) -> str:
-    """Where clients reach this server: `[api] public_url`, or else where it listens.
-
-    Args:
-        settings: the configuration.
-        port: what is listened on.
-    """
-    host = settings.api.host
-    return settings.api.public_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{port}"

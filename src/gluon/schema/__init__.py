@@ -1,33 +1,28 @@
 """The modelling language: YAML text in, frozen types out, and the validation of values.
 
-Belongs here: what a model may say, the checks at load, the checks on a value.
+Belongs here: the rules of a model file, the checks at load, and the checks of an object's values.
 Does not belong here: reading files (`gluon.models`), HTTP, SQL, etcd.  Pure: no I/O.
 """
 
+from gluon.schema.attribute import FORMATS, Attribute, AttributeType
+from gluon.schema.checks import Value
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
+from gluon.schema.formats import Mismatch
 from gluon.schema.parse import parse_proton
 from gluon.schema.types import (
     META_ATTRIBUTES,
     Api,
-    Attribute,
-    AttributeType,
     Base,
     Info,
     ObjectType,
     Policies,
     Proton,
     Subnet,
-    Value,
 )
-from gluon.schema.validation import (
-    conform,
-    is_generated,
-    validate_attributes,
-    validate_key,
-)
-from gluon.schema.values import expected
+from gluon.schema.validation import conform, validate_attributes, validate_key
 
 __all__ = [
+    "FORMATS",
     "META_ATTRIBUTES",
     "Api",
     "Attribute",
@@ -35,6 +30,7 @@ __all__ = [
     "Base",
     "Info",
     "InvalidAttributes",
+    "Mismatch",
     "ModelError",
     "ObjectType",
     "Policies",
@@ -43,8 +39,6 @@ __all__ = [
     "Subnet",
     "Value",
     "conform",
-    "expected",
-    "is_generated",
     "parse_proton",
     "validate_attributes",
     "validate_key",

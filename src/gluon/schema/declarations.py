@@ -1,7 +1,7 @@
 """One model file as it is written: its sections checked one by one, nothing merged yet.
 
-Belongs here: what can be said of a file by reading that file alone.  Inheritance, references
-and rules for a whole proton are in `gluon.schema.resolve` and `gluon.schema.rules`.
+Belongs here: checks that need nothing but the file itself.  Inheritance, references and rules
+for a whole proton are in `gluon.schema.resolve` and `gluon.schema.rules`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, structs
 
+from gluon.schema.checks import show
 from gluon.schema.document import Section, load
 from gluon.schema.errors import ModelError
 from gluon.schema.types import META_ATTRIBUTES, Api, Info, Policies, Subnet
-from gluon.schema.values import show
 
 FILE_VERSION = "1.0"
 """The version of the modelling language that this package reads."""
@@ -24,7 +24,7 @@ MAX_LENGTH = 65_535
 """Largest `length` of a string attribute."""
 
 Properties: TypeAlias = Mapping[str, Any]
-"""What a model says of one attribute, by property, each of the right type."""
+"""The properties that a model gives one attribute, by name; each is of the right type."""
 
 _API_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}").fullmatch
 _OBJECT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}").fullmatch
@@ -33,7 +33,7 @@ _IMPORT = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._
 
 
 class Place(Struct, frozen=True):
-    """Where in a model something stands, for messages."""
+    """A place in a model, for messages."""
 
     file: str
     line: int | None = None
@@ -41,7 +41,7 @@ class Place(Struct, frozen=True):
     attribute: str = ""
 
     def error(self, message: str) -> ModelError:
-        """The error to raise for what stands here."""
+        """An error that names this place."""
         return ModelError(
             message, file=self.file, line=self.line, object_name=self.object_name, attribute=self.attribute
         )
@@ -86,7 +86,7 @@ def read_file(name: str, text: str) -> ModelFile:
     """Reads one file of a model, a proton's own or an imported one.
 
     Raises:
-        ModelError: not YAML, or a section that is not as the language has it.
+        ModelError: the text is not YAML, or a section breaks a rule of the language.
     """
     place = Place(name)
     document = _section(place, "a model", load(name, text))

@@ -1,6 +1,6 @@
 """YAML text to plain Python values, with the line of every mapping's key.
 
-Belongs here: what makes any YAML text bad.  Knows nothing of models.
+Belongs here: the rules for any YAML text.  Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Section(dict[str, Any]):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that keeps lines, and refuses a key given twice or that is no string.
+    """A SafeLoader that keeps line numbers, and refuses a key that is given twice or is not a string.
 
-    YAML itself lets the last of two equal keys win in silence.
+    YAML itself would silently let the last of two equal keys win.
     """
 
     def construct_section(self, node: yaml.MappingNode) -> Iterator[Section]:
@@ -63,7 +63,7 @@ def load(file: str, text: str) -> Any:
         raise ModelError(error.problem or "not YAML", file=file, line=line) from error
     except RecursionError as error:
         raise ModelError("nested too deeply", file=file) from error
-    # PyYAML's constructors let whatever int(), datetime() or a lookup raises pass through,
+    # PyYAML's constructors let any exception of int(), datetime() or a lookup pass through,
     # for example for `2024-13-41` or `!!bool x`.
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise ModelError(f"not YAML: {error}", file=file) from error

@@ -1,8 +1,8 @@
-"""What can be wrong with a model or with a value.
+"""The errors for a bad model and for bad values.
 
 SchemaError
-├── ModelError          a model file; nothing of it is loaded
-└── InvalidAttributes   values given for an object; nothing is changed
+├── ModelError          in a model file; the model is not loaded
+└── InvalidAttributes   in the values given for an object; nothing is changed
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Problem(Struct, frozen=True):
 
     attribute: str
     message: str
-    """What was expected and what was given, e.g. `expected an integer 68..65535, got 12`."""
+    """Says what was expected and what was given, e.g. `expected an integer 68..65535, got 12`."""
 
 
 class InvalidAttributes(SchemaError):

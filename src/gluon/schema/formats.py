@@ -1,7 +1,7 @@
 """The formats of the modelling language, and the one canonical text of each value.
 
-Belongs here: text in, canonical text out.  What an attribute adds to its format (length, a
-default, being required) is in `gluon.schema.values`.
+Belongs here: text in, canonical text out.  The length of a text and values that are no text are
+in `gluon.schema.checks`; which formats a type has is in `gluon.schema.attribute`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from gluon.schema.types import AttributeType
-
 INTEGER_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 )
@@ -29,7 +27,7 @@ JSON = "json"
 
 
 class Mismatch(ValueError):
-    """A value is not what was expected; the text, possibly empty, adds why."""
+    """A value is refused; the text, which may be empty, adds why."""
 
 
 class TextFormat(Struct, frozen=True):
@@ -78,7 +76,7 @@ def _mac(text: str) -> str:
     return text
 
 
-# Of IPv4 addresses only the canonical spelling is good.  A shim reads 100,000 of them at start,
+# An IPv4 address is accepted in its canonical spelling only.  A shim reads 100,000 of them at start,
 # and `ipaddress` takes ten times as long as this expression.
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(r"\.".join([_OCTET] * 4)).fullmatch
@@ -108,7 +106,7 @@ def _ip(text: str) -> str:
 
 
 def address_number(text: str) -> tuple[int, int]:
-    """Bits of the family (32 or 128) and the address as a number, of a canonical address."""
+    """The width of a canonical address in bits, 32 or 128, and the address as a number."""
     if ":" in text:
         return 128, int(ipaddress.IPv6Address(text))
     return 32, int.from_bytes(map(int, text.split(".")), "big")
@@ -209,7 +207,7 @@ _URI = re.compile(
 
 
 def _uri(text: str) -> str:
-    """An absolute URI of RFC 3986, kept as it is given: only its scheme knows what is equal."""
+    """An absolute URI of RFC 3986, kept as given: only its scheme defines which URIs are equal."""
     if not _URI(text):
         raise Mismatch
     try:
@@ -266,11 +264,3 @@ _LISTS = {
 
 TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(_SINGLE | _LISTS)
 """The string formats, but for `json`."""
-
-FORMATS: Mapping[AttributeType, tuple[str, ...]] = MappingProxyType(
-    {
-        AttributeType.INTEGER: tuple(INTEGER_RANGES),
-        AttributeType.STRING: (JSON, *TEXT_FORMATS),
-    }
-)
-"""What `format` may say, by type; a type that isn't here has no formats."""

@@ -1,4 +1,4 @@
-"""Objects with what they inherit merged in.
+"""Objects with everything that they inherit merged in.
 
 Belongs here: `extends`, and how an attribute given again changes the inherited one.
 """
@@ -10,12 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from gluon.schema.checks import show
 from gluon.schema.declarations import AttributeDeclaration, ObjectDeclaration, Place, Properties
 from gluon.schema.types import Api, Base, Policies, Subnet
-from gluon.schema.values import show
 
 _KEPT_ON_TYPE_CHANGE = ("description", "primary", "required", "read_only")
-"""What still makes sense of an attribute whose type is overridden."""
+"""The properties that an attribute keeps when its type is overridden."""
 
 _EXCLUSIVE = {"default": "default_from", "default_from": "default"}
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from gluon.schema import rules
+from gluon.schema.checks import show
 from gluon.schema.declarations import ModelFile, ObjectDeclaration, Place, read_file
 from gluon.schema.inheritance import merge
 from gluon.schema.resolve import resolve
 from gluon.schema.types import Proton
-from gluon.schema.values import show
 
 ReadImport = Callable[[str], str]
 
@@ -24,9 +24,9 @@ def parse_proton(name_of_file: str, text: str, read_import: ReadImport) -> Proto
 
     Args:
         name_of_file: for messages.
-        text: what the file holds, YAML.
-        read_import: gives the text of an imported file by the name that `imports` has for it;
-            raises OSError or ValueError when it can't.
+        text: the file's YAML.
+        read_import: returns the text of an imported file, given its name in `imports`; raises
+            OSError or ValueError when it can't.
 
     Raises:
         ModelError: the model breaks a rule of the language; the message names file, line,
@@ -45,7 +45,7 @@ def parse_proton(name_of_file: str, text: str, read_import: ReadImport) -> Proto
 
 
 def _collect(file: ModelFile, read_import: ReadImport) -> dict[str, ObjectDeclaration]:
-    """The objects of the file and of all that it imports, imported ones first."""
+    """The objects of the file and of everything that it imports, imported ones first."""
     collected: dict[str, ObjectDeclaration] = {}
     for imported in _imported(file, read_import):
         for declaration in imported.objects.values():
@@ -66,7 +66,7 @@ def _add(collected: dict[str, ObjectDeclaration], declaration: ObjectDeclaration
 
 
 def _imported(file: ModelFile, read_import: ReadImport) -> list[ModelFile]:
-    """Every imported file once, by whatever path it is imported."""
+    """Every imported file once, however often it is imported."""
     files: dict[str, ModelFile] = {}
     todo: list[tuple[ModelFile, tuple[str, ...]]] = [(file, (name,)) for name in reversed(file.imports)]
     while todo:

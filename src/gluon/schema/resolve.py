@@ -1,7 +1,7 @@
 """Merged objects to ObjectTypes: types and references resolved, every attribute checked.
 
-Belongs here: what is right or wrong about one object, given the others that it names.  Rules
-for a proton as a whole are in `gluon.schema.rules`.
+Belongs here: checks of one object, given the others that it names.  Rules for a proton as a whole
+are in `gluon.schema.rules`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from types import MappingProxyType
 
 from msgspec import structs
 
+from gluon.schema.attribute import FORMATS, Attribute, AttributeType
+from gluon.schema.checks import show
 from gluon.schema.declarations import AttributeDeclaration, Place, Properties
-from gluon.schema.formats import DEFAULT_INTEGER_FORMAT, FORMATS, INTEGER_RANGES, JSON, Mismatch
+from gluon.schema.formats import DEFAULT_INTEGER_FORMAT, INTEGER_RANGES, JSON, Mismatch
 from gluon.schema.inheritance import MergedObject
-from gluon.schema.types import Attribute, AttributeType, ObjectType, Subnet
-from gluon.schema.values import compile_check, expected, problem_message, show
+from gluon.schema.types import ObjectType, Subnet
 
 DEFAULT_LENGTH = 255
 """Length of a string that gives none."""
@@ -37,10 +38,10 @@ _KEY_TYPES = (AttributeType.UUID, AttributeType.STRING, AttributeType.ENUM)
 
 
 def resolve(merged: Mapping[str, MergedObject]) -> dict[str, ObjectType]:
-    """The API objects, each after those that it refers to; base objects are checked as well.
+    """Makes the API objects, each after those that it refers to; checks the base objects as well.
 
     Raises:
-        ModelError: an attribute that isn't as the language has it, or a cycle of references.
+        ModelError: an attribute breaks a rule of the language, or references form a cycle.
     """
     bases = {name: item for name, item in merged.items() if item.api is None}
     resolved: dict[str, ObjectType] = {}
@@ -144,7 +145,7 @@ def _attribute(
 
 
 def _flags(declaration: AttributeDeclaration) -> Attribute:
-    """The attribute as far as its type doesn't matter."""
+    """The attribute with those properties that any type has."""
     properties = declaration.properties
     return Attribute(
         name=declaration.name,
@@ -248,10 +249,9 @@ def _with_default(attribute: Attribute, declaration: AttributeDeclaration) -> At
     if attribute.default_from:
         raise declaration.place.error("default and default_from exclude each other")
     try:
-        return structs.replace(attribute, default=compile_check(attribute)(default))
+        return structs.replace(attribute, default=attribute.check(default))
     except Mismatch as mismatch:
-        message = problem_message(expected(attribute), default, mismatch)
-        raise declaration.place.error(f"default: {message}") from mismatch
+        raise declaration.place.error(f"default: {attribute.refusal(default, mismatch)}") from mismatch
 
 
 def _check_default_from(place: Place, attribute: Attribute, attributes: Mapping[str, Attribute]) -> None:

@@ -1,25 +1,28 @@
-"""What must hold for a proton as a whole, once its objects are resolved.
+"""The rules for a proton as a whole, checked once its objects are resolved.
 
-Belongs here: rules between objects, and what the programs rely on in the objects that they
-treat by their base.
+Belongs here: rules between objects, and the attributes that the programs rely on in an object of a
+certain base.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gluon.schema.checks import show
 from gluon.schema.declarations import AttributeDeclaration, Place
 from gluon.schema.inheritance import MergedObject
 from gluon.schema.types import AttributeType, Base, ObjectType
-from gluon.schema.values import show
 
 _RELIED_ON: Mapping[Base, Mapping[str, AttributeType]] = {
     Base.PORT: {
         "tenant_id": AttributeType.UUID,
         "name": AttributeType.STRING,
+        "admin_state_up": AttributeType.BOOLEAN,
         "status": AttributeType.ENUM,
         "device_id": AttributeType.STRING,
         "host_id": AttributeType.STRING,
+        "vnic_type": AttributeType.ENUM,
+        "profile": AttributeType.STRING,
         "vif_type": AttributeType.STRING,
         "vif_details": AttributeType.STRING,
     },
@@ -37,12 +40,15 @@ _RELIED_ON: Mapping[Base, Mapping[str, AttributeType]] = {
 }
 """Attributes that proton-server and the shims use by name, and their types."""
 
+_BINDINGS = "bindings"
+"""The collection that the server itself serves below a port."""
+
 
 def check_names(merged: Mapping[str, MergedObject]) -> None:
-    """No two names that a database, a URL or a command line would take for one.
+    """Refuses two names that a database, a URL or a command line would take for the same.
 
     Raises:
-        ModelError: with the two names.
+        ModelError: names both.
     """
     _check_case(merged, "objects")
     for item in merged.values():
@@ -67,7 +73,7 @@ def _check_case(named: Mapping[str, MergedObject] | Mapping[str, AttributeDeclar
 
 
 def check_parents(merged: Mapping[str, MergedObject], objects: Mapping[str, ObjectType]) -> None:
-    """Every parent exists and parent_key refers to it.
+    """Checks that every parent exists and that parent_key refers to it.
 
     A cycle of parents needs no check of its own: it is a cycle of references.
 
@@ -88,10 +94,11 @@ def check_parents(merged: Mapping[str, MergedObject], objects: Mapping[str, Obje
 
 
 def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mapping[str, ObjectType]) -> None:
-    """One port, one interface, at least one service, and what the programs rely on in them.
+    """Checks for one port, one interface and at least one service, with the attributes that programs rely on.
 
     Raises:
-        ModelError: names the objects that extend the base, or the attribute that is missing.
+        ModelError: names the objects that extend the base, the attribute that is missing, or the URL
+            that is taken.
     """
     for base in (Base.PORT, Base.INTERFACE):
         names = [name for name, object_type in objects.items() if object_type.base is base]
@@ -102,6 +109,11 @@ def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mappi
         raise place.error(f"expected at least one API object that extends {Base.SERVICE}, got none")
     for name, object_type in objects.items():
         _check_relied_on(merged[name].place, object_type)
+        parent = objects.get(object_type.api.parent)
+        if parent is not None and parent.base is Base.PORT and object_type.api.plural_name == _BINDINGS:
+            raise merged[name].place.error(
+                f"api: below a port, {_BINDINGS} are the port's own, served by the server; choose another plural_name"
+            )
 
 
 def _check_relied_on(place: Place, object_type: ObjectType) -> None:

@@ -1,44 +1,42 @@
 """The types that a model becomes: a Proton of ObjectTypes of Attributes.
 
-All are frozen.  `Attribute` is also what the server serves to clients
-(`gluon.contract.rest.Resource`), so a field renamed here is a change of the REST API.
+All are frozen.  A property that takes some work is worked out once, when it is first needed, and
+kept.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from functools import cached_property
 
 from msgspec import Struct
 
-Value: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
-"""An attribute's value, in JSON's native types.  An attribute of format `json` holds any
-JSON value; every other attribute a scalar, or None where nothing is set."""
+from gluon.schema.attribute import Attribute, AttributeType
+from gluon.schema.checks import Value
 
+__all__ = [
+    "META_ATTRIBUTES",
+    "Api",
+    "Attribute",
+    "AttributeType",
+    "Base",
+    "Info",
+    "ObjectType",
+    "Policies",
+    "Proton",
+    "Subnet",
+    "Value",
+]
 
 META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
-"""What the server adds to every object; no attribute of a model may have such a name."""
-
-
-class AttributeType(enum.StrEnum):
-    """The type of an attribute's value.
-
-    A reference to another API object has the type of that object's primary key.
-    """
-
-    INTEGER = "integer"
-    NUMBER = "number"
-    STRING = "string"
-    BOOLEAN = "boolean"
-    UUID = "uuid"
-    ENUM = "enum"
+"""The attributes that the server adds to every object; a model can't use their names."""
 
 
 class Base(enum.StrEnum):
     """The base object that decides what an API object *is* to the shim.
 
-    `OBJECT` stands for every API object that extends none of the other four.
+    `OBJECT` stands for every API object that extends none of the four before it.
     """
 
     PORT = "BasePort"
@@ -46,42 +44,12 @@ class Base(enum.StrEnum):
     SERVICE = "BaseService"
     SERVICE_BINDING = "BaseServiceBinding"
     OBJECT = "BaseObject"
-
-
-class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One attribute of an API object, base objects merged in."""
-
-    name: str
-    type: AttributeType
-    description: str = ""
-    primary: bool = False
-    """The object's key: settable at create only; a `uuid` left out is generated."""
-    required: bool = False
-    """Must be given at create and can't be set to null."""
-    read_only: bool = False
-    """Only the server sets it; a request that names it is refused."""
-    reference: str = ""
-    """The API object (same proton) whose key this value is; for a list format, each item is."""
-    length: int | None = None
-    """Longest value in characters (of a `json` value: of its compact text)."""
-    values: tuple[str, ...] = ()
-    """The values of an enum, in the model's order."""
-    format: str = ""
-    """Empty, or one of `gluon.schema.formats.FORMATS` for this type."""
-    minimum: int | None = None
-    maximum: int | None = None
-    default: Value = None
-    default_from: str = ""
-    """The attribute whose value is the default of this one."""
-
-    @property
-    def is_list(self) -> bool:
-        """Whether the value is a comma-separated list."""
-        return self.format.endswith("-list")
+    PORT_BINDING = "port binding"
+    """A port on one host.  No object of a model extends it: the shim makes it of a port."""
 
 
 class Api(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How an object appears in URLs and on the command line."""
+    """The names of an object in URLs and on the command line."""
 
     name: str
     """Singular, as in `protonclient <name>-create`."""
@@ -115,8 +83,12 @@ class Policies(Struct, frozen=True, kw_only=True, omit_defaults=True):
     delete: str = "rule:admin_or_owner"
 
 
-class ObjectType(Struct, frozen=True, kw_only=True):
-    """One API object of a proton: Port, VpnService, ..."""
+class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
+    """One API object of a proton: Port, VpnService, ...
+
+    Equal to itself only (`eq=False`): as the key of a mapping, a whole object type would cost more to
+    hash than the look-up saves.
+    """
 
     name: str
     api: Api
@@ -127,15 +99,49 @@ class ObjectType(Struct, frozen=True, kw_only=True):
     subnet: Subnet | None = None
     description: str = ""
 
-    @property
+    @cached_property
     def primary_key(self) -> Attribute:
         """The one attribute with `primary`; the loader guarantees it."""
         return next(a for a in self.attributes.values() if a.primary)
 
-    @property
+    @cached_property
     def references(self) -> tuple[Attribute, ...]:
         """The attributes that name other objects."""
         return tuple(a for a in self.attributes.values() if a.reference)
+
+    @cached_property
+    def reference_attributes(self) -> tuple[tuple[str, str, bool], ...]:
+        """The same as tuples of name, object named and whether it is a list, for loops that must be fast."""
+        return tuple((a.name, a.reference, a.is_list) for a in self.references)
+
+    @cached_property
+    def writable(self) -> tuple[Attribute, ...]:
+        """The attributes that a client may set."""
+        return tuple(a for a in self.attributes.values() if not a.read_only)
+
+    @cached_property
+    def required(self) -> tuple[Attribute, ...]:
+        """The attributes that have a value in every object, given or by default."""
+        return tuple(a for a in self.attributes.values() if a.required or (a.primary and not a.is_generated))
+
+    @cached_property
+    def derived(self) -> tuple[Attribute, ...]:
+        """The attributes with `default_from`, each after the one that it follows."""
+        ordered: dict[str, Attribute] = {}
+
+        def add(attribute: Attribute) -> None:
+            if attribute.default_from and attribute.name not in ordered:
+                add(self.attributes[attribute.default_from])
+                ordered[attribute.name] = attribute
+
+        for attribute in self.attributes.values():
+            add(attribute)
+        return tuple(ordered.values())
+
+    @cached_property
+    def mutable_defaults(self) -> tuple[str, ...]:
+        """The attributes whose default is a JSON object or list, which two objects must not share."""
+        return tuple(name for name, a in self.attributes.items() if isinstance(a.default, dict | list))
 
 
 class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,7 +155,7 @@ class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):
     author_email: str = ""
 
 
-class Proton(Struct, frozen=True, kw_only=True):
+class Proton(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """One API set: everything one model file says, imports resolved."""
 
     info: Info
@@ -161,12 +167,12 @@ class Proton(Struct, frozen=True, kw_only=True):
         """The proton's name, as in `/proton/<name>/`."""
         return self.info.name
 
-    @property
+    @cached_property
     def port(self) -> ObjectType:
         """The one object that extends BasePort."""
         return next(o for o in self.objects.values() if o.base is Base.PORT)
 
-    @property
+    @cached_property
     def interface(self) -> ObjectType:
         """The one object that extends BaseInterface."""
         return next(o for o in self.objects.values() if o.base is Base.INTERFACE)

@@ -12,32 +12,50 @@ What the shim promises:
   arrived: ten quick changes may be one call, with the last state.
 * A service is there before its service bindings, a port before its interfaces; a service binding
   is applied while its port is bound on a host of ours, and deleted before that ends.
-* An interface never changes its port: it is deleted, and made anew.
+* An interface never changes its port: it is deleted, and made again.
 * `model` and all attributes are a picture of the moment; they do not change, and can't be changed.
+* No callback begins once this shim's lease on the leadership has run out by its own clock.
 
 What the backend promises:
 
 * Callbacks are idempotent.  Each may come again after a crash, also one that had succeeded.
+* A port's binding is named by the port *and* its host.  During a live migration a port has two:
+  the second is bound with `port.active` false while the first carries the traffic, is bound again
+  with `port.active` true when it takes over, and the first is unbound later, or never.  A backend
+  that can't do that refuses what is not active.
 * Deleting, or unbinding, what is absent succeeds.
 * To say no, raise `RetryLater` or `Refused`.  Any other exception is logged, reported, and the
   callback is tried again with growing pauses.
-* Returning means that it is done.
+* Returning means that it is done.  What becomes of it later is said by `context.report`.
 
-Each callback may be `async def`, or a plain `def`, which runs in a thread of its own.
+Each callback may be `async def`, or a plain `def`, which runs in a thread of its own.  One that
+declares a further parameter `call` is given a `CallContext`.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from gluon.schema.types import Proton, Value
 from gluon.shim.state import Model, Object
 
-__all__ = ["Backend", "BackendError", "Binding", "Context", "Model", "Object", "Refused", "RetryLater"]
+__all__ = [
+    "Backend",
+    "BackendError",
+    "Binding",
+    "CallContext",
+    "Context",
+    "Held",
+    "Model",
+    "Object",
+    "Refused",
+    "RetryLater",
+    "State",
+]
 
 
 class Binding(Struct, frozen=True):
@@ -49,15 +67,74 @@ class Binding(Struct, frozen=True):
     """Details of that type, e.g. `{"port_filter": False, "bridge_name": "br-int"}`."""
 
 
-class Context(Struct, frozen=True):
-    """What a backend is given at start."""
+class Held(NamedTuple):
+    """One object that the SDN controller holds for us, as `Backend.inventory` lists it."""
 
-    controller: str
-    """The name that this shim signs with."""
-    proton: Proton
-    """The schema of the objects that will come."""
-    conf: Any
-    """The oslo.config namespace, with the backend's `options` registered."""
+    type: str
+    """The object type's name, e.g. `VpnService`; a bound port is a `Port`."""
+    key: str
+    fingerprint: str | None = None
+    """To compare with `Backend.fingerprint`; None: it can't be told how the object is held."""
+    attributes: Mapping[str, Value] = {}
+    """What a delete needs to know should nobody want the object, e.g. the `host_id` of a port."""
+
+
+class CallContext(Struct, frozen=True):
+    """What a callback may want to know of its call."""
+
+    fence: int
+    """The number of this shim's term as leader.  It only grows from one leader to the next, so a
+    controller that keeps the largest it has seen can refuse a call of an old leader."""
+
+
+State: TypeAlias = Literal["ACTIVE", "DOWN", "ERROR"]
+
+
+class Reports(Protocol):
+    """Takes what a backend says outside of callbacks; the shim gives one to each `Context`."""
+
+    def report(self, object_type: str, key: str, state: State, reason: str) -> None:
+        """See `Context.report`; may be called from any thread."""
+
+    def lost(self, reason: str) -> None:
+        """See `Context.lost`; may be called from any thread."""
+
+
+class Context:
+    """What a backend is given at start, and how it speaks to the shim outside of callbacks."""
+
+    def __init__(self, *, controller: str, proton: Proton, conf: Any, reports: Reports | None = None) -> None:
+        self.controller = controller
+        """The name that this shim signs with."""
+        self.proton = proton
+        """The schema of the objects that will come."""
+        self.conf = conf
+        """The oslo.config namespace, with the backend's `options` registered."""
+        self._reports = reports
+
+    def report(self, obj: Object | tuple[str, str], state: State, reason: str = "") -> None:
+        """Says what became of an object after its callback had returned.
+
+        The state reaches the API within a second: `status` of a port, `status_reason` of any
+        object.  It holds until the next report; a bind that succeeds makes a port ACTIVE.  May be
+        called from any thread, as often as needed.
+
+        Args:
+            obj: the object, or its type and key.
+            state: ACTIVE: it works; DOWN: it does not carry traffic; ERROR: somebody has to act.
+            reason: a sentence for the operator; empty for ACTIVE.
+        """
+        object_type, key = (obj.type, obj.key) if isinstance(obj, Object) else obj
+        if self._reports is not None:
+            self._reports.report(object_type, key, state, reason)
+
+    def lost(self, reason: str = "") -> None:
+        """Says that the SDN controller came back empty: everything is applied to it again.
+
+        May be called from any thread.
+        """
+        if self._reports is not None:
+            self._reports.lost(reason)
 
 
 class BackendError(Exception):
@@ -107,11 +184,15 @@ class Backend(abc.ABC):
     def stop(self) -> Result:
         """Called once after the last callback."""
 
+    # -- callbacks ---------------------------------------------------------------------------
+
     @abc.abstractmethod
     def bind_port(self, port: Object, model: Model) -> Awaitable[Binding] | Binding:
         """Makes the port ready for the VIF of `port["device_id"]` on `port["host_id"]`.
 
         The first call for a port may be this one: `modify_port` does not have to come before.
+        It comes again, without an unbind before, when `profile` has changed, when somebody asks
+        again, and when a binding becomes the active one.
 
         Raises:
             Refused: this port can't be bound here.
@@ -119,7 +200,7 @@ class Backend(abc.ABC):
         """
 
     def unbind_port(self, port: Object, model: Model) -> Result:
-        """Takes the port off its host.  `port` is as it was bound."""
+        """Takes the port off `port["host_id"]`, and off that host alone.  `port` is as it was bound."""
 
     def modify_port(self, port: Object, previous: Object | None, model: Model) -> Result:
         """The port, bound or not, is wanted as given.
@@ -143,7 +224,10 @@ class Backend(abc.ABC):
         """The service is gone; none of its service bindings is left."""
 
     def modify_service_binding(self, binding: Object, previous: Object | None, model: Model) -> Result:
-        """The interface shall take part in the service; its port is bound on a host of ours."""
+        """The interface shall take part in the service; its port is bound on a host of ours.
+
+        It comes again when the port's traffic has moved to another of our hosts.
+        """
 
     def delete_service_binding(self, binding: Object, model: Model) -> Result:
         """The interface no longer takes part, or its port is about to be unbound."""
@@ -153,3 +237,38 @@ class Backend(abc.ABC):
 
     def delete_object(self, obj: Object, model: Model) -> Result:
         """An object of none of the four kinds is gone."""
+
+    # -- questions ---------------------------------------------------------------------------
+
+    def inventory(self) -> Awaitable[Iterable[Held] | None] | Iterable[Held] | None:
+        """Lists what the SDN controller holds of ours; None, the default: it can't be asked.
+
+        The shim compares it with its records when it begins to lead, every `audit_interval`,
+        and when an operator asks (`gluon-manage audit`): what is missing or differs is applied
+        again, what nobody wants is deleted.  Only what is surely ours may be listed.  A type whose
+        callbacks the backend does not write is not expected in it.
+
+        A delete of what nobody wants is given an object with its key, the `Held.attributes`, and
+        None for all else.
+
+        Raises:
+            RetryLater, or anything else: it can't be asked now; nothing is compared.
+        """
+        return None
+
+    def fingerprint(self, obj: Object, model: Model) -> str | None:
+        """What `inventory` gives for the object where the controller has it as it is wanted.
+
+        The default is `model.fingerprint(obj)`, a digest of all that the object means, for a
+        backend that keeps it with the object.  One that can't keep it compares what it finds with
+        what it would write.  None: only whether the object is there is compared.
+        """
+        return model.fingerprint(obj)
+
+    def health(self) -> Awaitable[str | None] | str | None:
+        """Why the SDN controller can't be reached, in a sentence; None: it can.
+
+        Asked every `health_interval`, and shown in `/readyz`, `/status` and the metrics.  An
+        exception counts as a reason.
+        """
+        return None

@@ -13,3 +13,7 @@ OBJECTS = Gauge(
     "gluon_shim_objects", "Objects by state: desired, applied, waiting, in_use, failing.", ["proton", "state"]
 )
 LEADER = Gauge("gluon_shim_leader", "1 while this shim is the active one of its controller.")
+AUDIT = Gauge("gluon_shim_audit", "What the last audit found: missing, differing, orphans.", ["proton", "kind"])
+HEALTH = Gauge("gluon_shim_controller_reachable", "1 while the SDN controller can be reached.", ["proton"])
+BRAKE = Gauge("gluon_shim_brake", "1 while deletions are held back.")
+BLOCKED = Counter("gluon_shim_blocked", "Times that a callback blocked the event loop for over a second.", ["callback"])

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from oslo_config import cfg
 
 from gluon.process.config import LOG_OPTIONS
-from gluon.process.etcd import ETCD_OPTIONS
+from gluon.process.etcd_options import ETCD_OPTIONS
 
 ENTRY_POINT_GROUP = "gluon.shim.backends"
 
@@ -52,6 +52,27 @@ SHIM_OPTIONS: list[cfg.Opt] = [
         default=60.0,
         min=0.01,
         help="Seconds after which an asynchronous callback is cancelled and tried again.",
+    ),
+    cfg.FloatOpt(
+        "audit_interval",
+        default=3600.0,
+        min=0.0,
+        help="Seconds between two audits of what the SDN controller holds, for backends that can list it; 0: only at "
+        "the start of a term and on demand (`gluon-manage audit`).",
+    ),
+    cfg.FloatOpt(
+        "health_interval",
+        default=10.0,
+        min=0.1,
+        help="Seconds between two questions to a backend whether its SDN controller can be reached.",
+    ),
+    cfg.FloatOpt(
+        "max_delete_percent",
+        default=25.0,
+        min=0.0,
+        max=100.0,
+        help="When an audit, an etcd or a database that came back would delete more than this part of what is applied, "
+        "and more than 10 objects, nothing is deleted until an operator accepts it (`gluon-manage accept`).",
     ),
     cfg.HostAddressOpt("http_host", default="127.0.0.1", help="Address for /healthz, /readyz, /metrics and /status."),
     cfg.PortOpt("http_port", default=2706, help="Port for the same; 0 for any free one."),

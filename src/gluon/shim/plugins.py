@@ -13,6 +13,7 @@ from gluon.process.run import StartFailed
 from gluon.shim.backend import Backend
 from gluon.shim.options import ENTRY_POINT_GROUP
 from gluon.shim.plan import Callback
+from gluon.shim.reconcile.calls import CALL
 
 
 def load(name: str) -> type[Backend]:
@@ -83,8 +84,10 @@ def _wrong_signature(written: Any, promised: Callable[..., Any]) -> str:
         return f"{promised.__name__} is no plain method; it is called as {call}"
     if inspect.isgeneratorfunction(written) or inspect.isasyncgenfunction(written):
         return f"{promised.__name__} has a yield and so would never run; it is called as {call}"
+    parameters = inspect.signature(written).parameters
+    named = {CALL: None} if CALL in parameters else {}
     try:
-        inspect.signature(written).bind(*expected)
+        inspect.signature(written).bind(*expected, **named)
     except TypeError as error:
         return f"{promised.__name__}{inspect.signature(written)} can't be called as {call}: {error}"
     return ""

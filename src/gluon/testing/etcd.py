@@ -11,15 +11,17 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
 from gluon.testing.process import ProcessFailed
+from gluon.testing.waiting import until
 
 START_TIMEOUT = 20.0
 """Seconds that an etcd may take to become healthy."""
@@ -86,6 +88,7 @@ class LocalEtcd:
         root_password: str = "",
         auth_token_ttl: int = 0,
         snapshot_count: int = 0,
+        quota: int = 0,
         arguments: tuple[str, ...] = (),
     ) -> None:
         """Prepares an etcd; `start` starts it.
@@ -97,6 +100,7 @@ class LocalEtcd:
             root_password: turns authentication on, with user `root`, at the first start.
             auth_token_ttl: seconds that an unused token lives; 0: etcd's 300.
             snapshot_count: changes between two snapshots; 0: etcd's 100,000.
+            quota: bytes on disk after which it is out of space; 0: etcd's 2 GiB.
             arguments: more of the command line.
         """
         self.name = name
@@ -110,8 +114,11 @@ class LocalEtcd:
             self._arguments += ["--auth-token-ttl", str(auth_token_ttl)]
         if snapshot_count:
             self._arguments += ["--snapshot-count", str(snapshot_count)]
+        if quota:
+            self._arguments += ["--quota-backend-bytes", str(quota)]
         self._process: subprocess.Popen[bytes] | None = None
         self._auth_enabled = False
+        self._frozen = False
 
     def __enter__(self) -> Self:
         """Starts it."""
@@ -170,13 +177,16 @@ class LocalEtcd:
 
     def wait_healthy(self, timeout: float = START_TIMEOUT) -> None:
         """Waits until it can serve a linearizable read."""
-        deadline = time.monotonic() + timeout
-        while not self._healthy():
+
+        def healthy() -> bool:
             if self._process is None or self._process.poll() is not None:
                 raise EtcdNotStarted(f"etcd {self.name} ended:\n{self._log_end()}")
-            if time.monotonic() > deadline:
-                raise EtcdNotStarted(f"etcd {self.name} is not healthy after {timeout:g} s:\n{self._log_end()}")
-            time.sleep(0.05)
+            return self._healthy()
+
+        try:
+            until(healthy, f"etcd {self.name} is healthy", timeout)
+        except AssertionError as error:
+            raise EtcdNotStarted(f"{error}:\n{self._log_end()}") from error
 
     def stop(self) -> None:
         """Ends it in good order: SIGTERM, and SIGKILL if that takes more than 5 s."""
@@ -192,11 +202,16 @@ class LocalEtcd:
         self.start()
 
     def freeze(self) -> None:
-        """Halts it, connections open: SIGSTOP."""
-        os.kill(self._running().pid, signal.SIGSTOP)
+        """Halts it, connections open: SIGSTOP.  On return it answers nothing more."""
+        pid = self._running().pid
+        if not self._frozen:
+            self._frozen = True
+            os.kill(pid, signal.SIGSTOP)
+            until(lambda: os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG), f"etcd {self.name} is frozen")
 
     def thaw(self) -> None:
         """Lets it go on: SIGCONT."""
+        self._frozen = False
         os.kill(self._running().pid, signal.SIGCONT)
 
     def wipe(self) -> None:
@@ -205,6 +220,41 @@ class LocalEtcd:
             raise RuntimeError(f"etcd {self.name} runs; stop it before its data is wiped")
         shutil.rmtree(self.data_directory, ignore_errors=True)
         self._auth_enabled = False
+
+    def backup(self, directory: Path | str) -> None:
+        """Copies its data into a new directory, as a backup does; if it runs, it is stopped meanwhile."""
+        with self._stopped():
+            shutil.copytree(self.data_directory, directory)
+
+    def restore(self, directory: Path | str) -> None:
+        """Takes its data from a backup; it runs afterwards if it ran before.
+
+        For clients it is the same cluster on the same ports, at an older revision.
+        """
+        with self._stopped():
+            shutil.rmtree(self.data_directory, ignore_errors=True)
+            shutil.copytree(directory, self.data_directory)
+
+    def fill(self) -> None:
+        """Writes into it until it is out of space; give it a small `quota`."""
+        value = base64.b64encode(bytes(500_000)).decode()
+        for number in range(10_000):
+            key = base64.b64encode(b"~filler/%d" % number).decode()
+            try:
+                self.call("kv/put", key=key, value=value)
+            except RuntimeError as error:
+                if "space exceeded" in str(error):
+                    return
+                raise
+        raise RuntimeError(f"etcd {self.name} is still not out of space; give it a smaller quota")
+
+    def make_room(self) -> None:
+        """Does what an operator does when it is out of space: removes what `fill` wrote, and disarms the alarm."""
+        key, end = _range("~filler/")
+        deleted = self.call("kv/deleterange", key=key, range_end=end)
+        self.call("kv/compaction", revision=deleted["header"]["revision"], physical=True)
+        self.call("maintenance/defragment")
+        self.call("maintenance/alarm", action="DEACTIVATE", alarm="NOSPACE", memberID=deleted["header"]["member_id"])
 
     def add_user(self, name: str, password: str) -> None:
         """Adds a user with a role of the same name, which permits nothing yet."""
@@ -232,6 +282,14 @@ class LocalEtcd:
         if self._auth_enabled:
             token = self._post("auth/authenticate", {"name": "root", "password": self._root_password}, "")["token"]
         return self._post(method, body, token)
+
+    @contextmanager
+    def _stopped(self) -> Iterator[None]:
+        ran = self._process is not None
+        self.stop()
+        yield
+        if ran:
+            self.start()
 
     def _post(self, method: str, body: dict[str, Any], token: str) -> dict[str, Any]:
         scheme = "https" if self.tls else "http"
@@ -265,6 +323,9 @@ class LocalEtcd:
             "initial-cluster": self._cluster or f"{self.name}={self.peer_url}",
         }.items():
             command += [f"--{option}", value]
+        if not self._cluster:
+            # A single member elects itself: there is nobody to wait for.  Leases may be as short as 1 s.
+            command += ["--heartbeat-interval", "20", "--election-timeout", "200"]
         if self.tls:
             command += ["--cert-file", self.tls.cert_file, "--key-file", self.tls.key_file]
             command += ["--trusted-ca-file", self.tls.ca_file, "--client-cert-auth"]
@@ -283,7 +344,7 @@ class LocalEtcd:
         return self._process
 
     def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._frozen = self._process, None, False
         if not process:
             return
         atexit.unregister(self.kill)

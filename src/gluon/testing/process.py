@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
+
+from gluon.testing.waiting import until
 
 
 class ProcessFailed(RuntimeError):
@@ -90,14 +91,16 @@ class ServerProcess:
         Raises:
             ProcessFailed: it ended, or is not ready in time.
         """
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+
+        def ready() -> bool:
             if not self.is_running:
                 raise ProcessFailed(f"{self.name} ended with exit code {self.exit_code}:\n{self.log[-3000:]}")
-            if self._is_ready():
-                return
-            time.sleep(0.02)
-        raise ProcessFailed(f"{self.name} is not ready after {timeout:g} s:\n{self.log[-3000:]}")
+            return self._is_ready()
+
+        try:
+            until(ready, f"{self.name} is ready", timeout)
+        except AssertionError as error:
+            raise ProcessFailed(f"{error}:\n{self.log[-3000:]}") from error
 
     @property
     def exit_code(self) -> int | None:
@@ -124,8 +127,11 @@ class ServerProcess:
             self._process.wait(10)
 
     def freeze(self) -> None:
-        """SIGSTOP."""
-        self.signal(signal.SIGSTOP)
+        """SIGSTOP.  On return it does nothing more."""
+        pid = self.pid
+        if pid:
+            self.signal(signal.SIGSTOP)
+            until(lambda: os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG), f"{self.name} is frozen")
 
     def thaw(self) -> None:
         """SIGCONT."""

@@ -14,6 +14,7 @@ from gluon.etcd.proto import etcd_pb2 as pb
 from gluon.etcd.types import prefix_end
 from gluon.etcd.watch import open_watch
 from gluon.etcd.wire import event
+from gluon.testing.waiting import auntil
 
 PREFIX = b"/proton/"
 QUICK = Liveness(ask_after=0.3, give_up_after=1.0)
@@ -77,13 +78,11 @@ class Follower:
 async def following(
     client: Client, *, delay: float = 0.0, liveness: Liveness = QUICK, wait: bool = True
 ) -> AsyncIterator[Follower]:
-    follower = Follower(Mirror(client, PREFIX, liveness=liveness), delay=delay)
+    follower = Follower(Mirror(client, PREFIX, liveness=liveness, longest_pause=1.0), delay=delay)
     try:
         if wait:
-            async with asyncio.timeout(3):
-                await follower.synced.wait()
-                while not follower.mirror.connected:
-                    await asyncio.sleep(0.01)
+            await follower.reach(follower.synced.is_set)
+            await auntil(lambda: follower.mirror.connected, "the mirror is connected")
         yield follower
     finally:
         await follower.stop()
@@ -123,6 +122,11 @@ class Writers:
             except Unavailable:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(self._pause)
+
+    async def progress(self, count: int = 20) -> None:
+        """Waits until so many more writes are acknowledged."""
+        goal = len(self.acknowledged) + count
+        await auntil(lambda: len(self.acknowledged) >= goal, f"{count} more writes are acknowledged")
 
     async def stop(self) -> None:
         self._stopping = True
@@ -172,9 +176,11 @@ async def assert_state(follower: Follower, client: Client) -> None:
     """The follower holds what etcd holds, and was told nothing twice."""
     await follower.catch_up(client)
     # A delete that only a list showed carries the list's revision, which is later than its own.
-    async with asyncio.timeout(20):
-        while follower_state(follower) != (await content(client))[0]:
-            await asyncio.sleep(0.05)
+
+    async def agrees() -> bool:
+        return follower_state(follower) == (await content(client))[0]
+
+    await auntil(agrees, "the follower holds what etcd holds")
     latest: dict[bytes, int] = {}
     for each in follower.events:
         assert each.revision > latest.get(each.key, 0)

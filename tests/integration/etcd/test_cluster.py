@@ -11,26 +11,32 @@ import pytest
 
 from gluon.etcd import Client, Endpoints, Unavailable
 from gluon.testing.etcd import LocalCluster, LocalEtcd
+from gluon.testing.waiting import auntil
 
 from .faults import Writers, assert_exact, assert_state, following, persistently
 
 pytestmark = pytest.mark.asyncio
 
+QUICK_ELECTIONS = ("--heartbeat-interval", "50", "--election-timeout", "500")
+
 
 async def leader_of(cluster: LocalCluster) -> LocalEtcd:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await asyncio.to_thread(cluster.leader)
-            except RuntimeError:
-                await asyncio.sleep(0.1)
+    async def look() -> LocalEtcd | None:
+        try:
+            return await asyncio.to_thread(cluster.leader)
+        except RuntimeError:
+            return None
+
+    leader = await auntil(look, "one leads")
+    assert leader
+    return leader
 
 
 async def test_losing_the_leader_then_the_quorum(tmp_path: Path, report: Callable[[str, float], None]) -> None:
-    with LocalCluster(tmp_path / "etcd") as cluster:
+    with LocalCluster(tmp_path / "etcd", arguments=QUICK_ELECTIONS) as cluster:
         async with Client(Endpoints(cluster.endpoints, timeout=2.0)) as client, following(client) as follower:
             writers = Writers(client)
-            await asyncio.sleep(0.5)
+            await writers.progress()
             first = await leader_of(cluster)
             await asyncio.to_thread(first.kill)
             since = time.monotonic()
@@ -39,9 +45,7 @@ async def test_losing_the_leader_then_the_quorum(tmp_path: Path, report: Callabl
 
             second = await leader_of(cluster)
             await asyncio.to_thread(second.kill)
-            async with asyncio.timeout(30):
-                while follower.mirror.connected:
-                    await asyncio.sleep(0.05)
+            await auntil(lambda: not follower.mirror.connected, "the mirror has noticed")
             with pytest.raises(Unavailable):
                 await client.put(b"/proton/none", b"")
 
@@ -56,17 +60,15 @@ async def test_losing_the_leader_then_the_quorum(tmp_path: Path, report: Callabl
 
 
 async def test_a_frozen_leader_is_left_behind(tmp_path: Path, report: Callable[[str, float], None]) -> None:
-    with LocalCluster(tmp_path / "etcd") as cluster:
+    with LocalCluster(tmp_path / "etcd", arguments=QUICK_ELECTIONS) as cluster:
         frozen = await leader_of(cluster)
         hosts = (frozen.endpoint, *(host for host in cluster.endpoints if host != frozen.endpoint))
         async with Client(Endpoints(hosts, timeout=1.0)) as client, following(client) as follower:
             writers = Writers(client)
-            await asyncio.sleep(0.5)
+            await writers.progress()
             frozen.freeze()
             since = time.monotonic()
-            async with asyncio.timeout(10):
-                while follower.mirror.connected:
-                    await asyncio.sleep(0.01)
+            await auntil(lambda: not follower.mirror.connected, "the mirror has noticed")
             await follower.catch_up(client)
             report("a frozen leader", since)
             frozen.thaw()

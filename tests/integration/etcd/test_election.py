@@ -12,6 +12,7 @@ import pytest
 
 from gluon.etcd import Client, Election, Endpoints, Leadership, Put
 from gluon.testing.etcd import LocalEtcd
+from gluon.testing.waiting import auntil
 
 from .faults import Proxy, persistently
 
@@ -22,19 +23,23 @@ KEY = b"/shim/test/leader"
 
 async def test_one_leads_and_the_other_follows_when_it_withdraws(client: Client) -> None:
     elected: list[bytes] = []
+    leading: set[bytes] = set()
 
     async def candidate(name: bytes) -> None:
         async with Election(client, KEY, name, 5).lead() as leadership:
+            leading.add(name)
             holder = await client.get(KEY)
             assert holder
             assert holder.value == name
             assert (await client.txn([leadership.fence], [Put(b"by", name)])).succeeded
             elected.append(name)
-            await asyncio.sleep(0.2)
-            assert elected[-1] == name
+            assert leading == {name}
+            assert leadership.alive
             assert not leadership.lost.is_set()
+            leading.remove(name)
+        assert not leadership.alive
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         await asyncio.gather(*(candidate(name) for name in (b"a", b"b", b"c", b"d")))
     assert sorted(elected) == [b"a", b"b", b"c", b"d"]
     assert await client.get(KEY) is None
@@ -48,16 +53,18 @@ async def test_a_leader_that_falls_silent_is_replaced_and_its_writes_fail(
         Client(Endpoints((proxy.endpoint,), timeout=0.5)) as first,
         AsyncExitStack() as stack,
     ):
-        old = await stack.enter_async_context(Election(first, KEY, b"first", 1).lead())
-        second = asyncio.create_task(_lead(stack, Election(client, KEY, b"second", 1)))
-        await asyncio.sleep(0.5)
-        assert not second.done()
+        old = await stack.enter_async_context(Election(first, KEY, b"first", 2).lead())
+        standby = Election(client, KEY, b"second", 2)
+        second = asyncio.create_task(_lead(stack, standby))
+        await auntil(lambda: standby.holder == b"first", "the second stands by")
         proxy.silence()
         since = time.monotonic()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             new = await second
         report("a silent leader, by the other candidate", since)
         assert old.lost.is_set()
+        assert not old.alive
+        assert new.alive
         assert not new.lost.is_set()
         proxy.restore()
         fenced = await persistently(lambda: first.txn([old.fence], [Put(b"by", b"first")]))
@@ -117,39 +124,43 @@ async def _lead(stack: AsyncExitStack, election: Election) -> Leadership:
 async def test_standing_by_survives_a_restart_of_etcd(local_etcd: LocalEtcd, client: Client) -> None:
     async with AsyncExitStack() as stack:
         async with Election(client, KEY, b"first", 10).lead() as first:
-            second = asyncio.create_task(_lead(stack, Election(client, KEY, b"second", 10)))
+            standby = Election(client, KEY, b"second", 10)
+            second = asyncio.create_task(_lead(stack, standby))
+            await auntil(lambda: standby.holder == b"first", "the second stands by")
             await asyncio.to_thread(local_etcd.kill)
-            await asyncio.sleep(0.5)
+            await auntil(lambda: standby.outage, "it has noticed")
             await asyncio.to_thread(local_etcd.start)
             await persistently(lambda: client.get(KEY))
             assert (await client.txn([first.fence], [])).succeeded
             assert not first.lost.is_set()
-            assert not second.done()
-        async with asyncio.timeout(15):
+            await auntil(lambda: not standby.outage, "it stands by again")
+            assert standby.holder == b"first"
+        async with asyncio.timeout(30):
             assert not (await second).lost.is_set()
 
 
 async def test_a_leader_whose_key_is_deleted_or_overwritten_knows(client: Client) -> None:
     async with Election(client, KEY, b"me", 30).lead() as leadership:
         await client.delete(KEY)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await leadership.lost.wait()
         assert not (await client.txn([leadership.fence], [])).succeeded
     async with Election(client, KEY, b"me", 30).lead() as leadership:
         await client.put(KEY, b"an operator")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await leadership.lost.wait()
     await client.delete(KEY)
 
 
 async def test_a_candidate_that_gives_up_leaves_nothing(client: Client) -> None:
     async with Election(client, KEY, b"first", 5).lead() as leadership:
-        waiting = asyncio.create_task(_enter(Election(client, KEY, b"second", 5)))
-        await asyncio.sleep(0.3)
+        standby = Election(client, KEY, b"second", 5)
+        waiting = asyncio.create_task(_enter(standby))
+        await auntil(lambda: standby.holder == b"first", "the second stands by")
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert not leadership.lost.is_set()
-    async with asyncio.timeout(5), Election(client, KEY, b"third", 5).lead():
+    async with asyncio.timeout(30), Election(client, KEY, b"third", 5).lead():
         pass
     assert await client.get(KEY) is None
 

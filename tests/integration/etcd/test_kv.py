@@ -28,6 +28,7 @@ from gluon.etcd import (
     Unavailable,
 )
 from gluon.testing.etcd import LocalEtcd, free_ports
+from gluon.testing.waiting import auntil
 
 from .faults import PREFIX, Follower, Proxy, Writers
 
@@ -78,7 +79,8 @@ async def test_transaction_takes_the_branch_that_its_comparisons_choose(client: 
         Compare.mod_revision(b"a", revision),
         Compare.create_revision(b"a", revision),
         Compare.value(b"a", b"1"),
-        Compare.exists(b"a"),
+        Compare.value_greater(b"a", b"0"),
+        Compare.value_greater(b"a", b""),
         Compare.absent(b"b"),
         Compare.mod_revision(b"b", 0),
     ]
@@ -87,7 +89,9 @@ async def test_transaction_takes_the_branch_that_its_comparisons_choose(client: 
         Compare.create_revision(b"b", revision),
         Compare.value(b"a", b"2"),
         Compare.value(b"b", b""),
-        Compare.exists(b"b"),
+        Compare.value_greater(b"a", b"1"),
+        Compare.value_greater(b"a", b"10"),
+        Compare.value_greater(b"b", b""),
         Compare.absent(b"a"),
     ]
     assert (await client.txn(true, [])).succeeded
@@ -102,15 +106,15 @@ async def test_transaction_answers_each_operation_in_order(client: Client) -> No
     result = await client.txn([], [Put(b"a", b"1"), Get(b"a"), Delete(b"none"), inner, DeletePrefix(b"p/")])
     assert result.succeeded
     put, got, deleted, nested, deleted_prefix = result.responses
-    assert put == PutResult()
+    assert put == PutResult(result.revision)
     assert isinstance(got, GetResult)
     assert got.item
     assert (got.item.value, got.item.mod_revision) == (b"1", result.revision)
-    assert deleted == DeleteResult(0)
+    assert deleted == DeleteResult(0, result.revision)
     assert not nested.succeeded  # type: ignore[union-attr]
     assert nested.revision == result.revision  # type: ignore[union-attr]
-    assert nested.responses == (PutResult(), GetResult(None))  # type: ignore[union-attr]
-    assert deleted_prefix == DeleteResult(1)
+    assert nested.responses == (PutResult(result.revision), GetResult(None, result.revision))  # type: ignore[union-attr]
+    assert deleted_prefix == DeleteResult(1, result.revision)
 
 
 async def test_transaction_beyond_the_limit_is_refused_and_changes_nothing(client: Client) -> None:
@@ -187,7 +191,7 @@ async def test_put_on_a_lease_that_is_gone_says_so(client: Client) -> None:
 async def test_error_of_an_unreachable_etcd_names_call_and_server() -> None:
     host = f"127.0.0.1:{free_ports(1)[0]}"
     async with Client(Endpoints((host,), timeout=2.0)) as client:
-        with pytest.raises(Unavailable, match=rf"etcd {host}: put a: .*[Cc]onnection refused"):
+        with pytest.raises(Unavailable, match=rf"etcd {host} is unreachable: put a: .*[Cc]onnection refused"):
             await client.put(b"a", b"")
 
 
@@ -227,16 +231,14 @@ async def test_a_client_that_is_not_open_says_so() -> None:
 
 
 async def test_closing_a_client_ends_what_is_under_way(local_etcd: LocalEtcd) -> None:
-    async with Client(Endpoints((local_etcd.endpoint,), timeout=10.0)) as client:
+    async with Client(Endpoints((local_etcd.endpoint,), timeout=60.0)) as client:
         await client.put(b"a", b"1")
         follower = Follower(Mirror(client, PREFIX))
-        async with asyncio.timeout(5):
-            while not follower.mirror.connected:
-                await asyncio.sleep(0.01)
+        await auntil(lambda: follower.mirror.connected, "the mirror is connected")
         local_etcd.freeze()
         reading = asyncio.create_task(client.get(b"a"))
-        await asyncio.sleep(0.2)
-    async with asyncio.timeout(5):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
         with pytest.raises(Unavailable, match="get a: the client was closed"):
             await reading
         with pytest.raises(InvalidRequest, match="not open"):

@@ -8,9 +8,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,37 +18,32 @@ import httpx
 import pytest
 
 from gluon.testing.etcd import LocalEtcd
+from gluon.testing.process import console_script
+from gluon.testing.waiting import until
 
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
-START_TIMEOUT = 20.0
-ANSWER_TIMEOUT = 15.0
-
-
-def wait_for(condition: Callable[[], Any], what: str, timeout: float = ANSWER_TIMEOUT) -> Any:
-    """The first true value of `condition`."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {timeout:g} s: {what}")
+TOKEN = "binding:token"
 
 
 class EtcdView:
-    """Reads and writes keys as an operator with etcdctl would."""
+    """Reads and writes keys as an operator with etcdctl would, and answers as a shim does."""
 
     def __init__(self, etcd: LocalEtcd) -> None:
         self.etcd = etcd
 
-    def get(self, key: str) -> tuple[Any, int] | None:
+    def raw(self, key: str) -> tuple[bytes, int] | None:
         """Value and mod_revision."""
         found = self.etcd.call("kv/range", key=_b64(key)).get("kvs", [])
-        return (json.loads(base64.b64decode(found[0]["value"])), int(found[0]["mod_revision"])) if found else None
+        return (base64.b64decode(found[0].get("value", "")), int(found[0]["mod_revision"])) if found else None
 
-    def put(self, key: str, value: Any) -> None:
+    def get(self, key: str) -> tuple[Any, int] | None:
+        """Value and mod_revision."""
+        found = self.raw(key)
+        return (json.loads(found[0]), found[1]) if found else None
+
+    def put(self, key: str, value: Any, *, lease: int = 0) -> None:
         raw = value if isinstance(value, str) else json.dumps(value)
-        self.etcd.call("kv/put", key=_b64(key), value=_b64(raw))
+        self.etcd.call("kv/put", key=_b64(key), value=_b64(raw), lease=lease)
 
     def delete(self, key: str) -> None:
         self.etcd.call("kv/deleterange", key=_b64(key))
@@ -59,27 +52,72 @@ class EtcdView:
         self.etcd.call("kv/deleterange", key=_b64("/"), range_end=_b64("0"))
 
     def dump(self, prefix: str) -> dict[str, Any]:
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(end)).get("kvs", [])
+        found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(_end(prefix))).get("kvs", [])
         return {base64.b64decode(kv["key"]).decode(): json.loads(base64.b64decode(kv["value"])) for kv in found}
 
     def dump_keys(self, prefix: str) -> list[str]:
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(end), keys_only=True)
+        found = self.etcd.call("kv/range", key=_b64(prefix), range_end=_b64(_end(prefix)), keys_only=True)
         return [base64.b64decode(kv["key"]).decode() for kv in found.get("kvs", [])]
 
-    def wanted(self, port: str, **attributes: Any) -> int:
-        """The revision at which the port is published with these attributes."""
-        key = f"/proton/net-l3vpn/Port/{port}"
+    @property
+    def epoch(self) -> dict[str, Any]:
+        """Which database filled it; empty for none."""
+        found = self.get("/gluon/epoch")
+        return found[0] if found else {}
 
-        def published() -> int:
-            found = self.get(key)
-            return found[1] if found and attributes.items() <= found[0].items() else 0
+    @property
+    def serial(self) -> int:
+        found = self.raw("/gluon/serial")
+        return int(found[0]) if found else 0
 
-        return int(wait_for(published, f"{key} has {attributes}"))
+    def published(self, port: str) -> dict[str, Any]:
+        """The port as a shim sees it; empty for none."""
+        found = self.get(f"/proton/net-l3vpn/Port/{port}")
+        return found[0] if found else {}
 
-    def answer(self, port: str, revision: int, **members: Any) -> None:
-        self.put(f"/controller/net-l3vpn/Port/{port}", {"controller": "TestShim", "revision": revision, **members})
+    def wanted(self, port: str, *, but: str = "", **attributes: Any) -> str:
+        """The token of the port once it is published with these attributes, and with another one than `but`."""
+
+        def token() -> str | None:
+            value = self.published(port)
+            return value.get(TOKEN, "") if value and attributes.items() <= value.items() else None
+
+        def news() -> bool:
+            return token() not in (None, but or None)
+
+        until(news, f"port {port} is published with {attributes}")
+        return str(token())
+
+    def answer(self, port: str, token: str, *, controller: str = "TestShim", **members: Any) -> None:
+        """Answers for one binding, and keeps no other."""
+        self.put(f"/controller/net-l3vpn/Port/{port}", {"controller": controller, "token": token, **members})
+
+    def unbind(self, port: str) -> None:
+        """As a shim that has the port no more."""
+        self.put(f"/controller/net-l3vpn/Port/{port}", {})
+
+    def status(self, key: str, *, controller: str = "TestShim", **members: Any) -> None:
+        """Says something of an object, e.g. `Port/<uuid>`; without members: nothing any more."""
+        path = f"/status/{controller}/net-l3vpn/{key}"
+        if members:
+            self.put(path, members)
+        else:
+            self.delete(path)
+
+    def alive(self, controller: str = "TestShim") -> None:
+        """Gives the controller a leader."""
+        status = {"controller": controller, "leader": "test", "fence": 1, "handlers": {}, "hosts": []}
+        self.put(f"/status/{controller}", status)
+        self.put(f"/shim/{controller}/leader", {"controller": controller})
+
+    def dead(self, controller: str = "TestShim") -> None:
+        """Takes the leader away."""
+        self.delete(f"/status/{controller}")
+        self.delete(f"/shim/{controller}/leader")
+
+
+def _end(prefix: str) -> str:
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _b64(text: str) -> str:
@@ -90,6 +128,7 @@ class Server:
     """One proton-server process."""
 
     def __init__(self, directory: Path, etcd: str, name: str = "proton", **api: Any) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self.database = directory / "gluon.db"
         self.config = directory / f"{name}.conf"
         self.log = directory / f"{name}.log"
@@ -102,20 +141,39 @@ class Server:
         self._readies = 0
 
     def start(self) -> None:
-        command = [str(Path(sys.executable).parent / "proton-server"), "--config-file", str(self.config)]
+        command = [console_script("proton-server"), "--config-file", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.config.parent)
         self._readies += 1
-        wait_for(self._ready, "proton-server ready", START_TIMEOUT)
+        until(self._listens, "proton-server listens")
         ready = [line for line in self.log.read_text().splitlines() if "ready: http" in line][-1]
         self.root = ready.split("ready: ")[1].split(",")[0]
         self.client.close()
         self.client = httpx.Client(base_url=f"{self.root}/proton/net-l3vpn/v1.0", trust_env=False, timeout=30)
 
-    def _ready(self) -> bool:
+    def _listens(self) -> bool:
         assert self.process
         assert self.process.poll() is None, self.log.read_text()
         return self.log.read_text().count("ready: http") == self._readies
+
+    def start_in_step(self) -> None:
+        """Starts it, and waits until etcd is filled."""
+        self.start()
+        until(self.is_ready, "etcd is filled")
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        """Status and checks of /readyz."""
+        with httpx.Client(base_url=self.root, trust_env=False, timeout=10) as client:
+            answer = client.get("/readyz")
+        return answer.status_code, answer.json()["checks"]
+
+    def is_ready(self) -> bool:
+        """Ready, and connected to etcd."""
+        status, checks = self.ready()
+        return status == 200 and checks["etcd"]["ok"]
+
+    def etcd_state(self) -> str:
+        return str(self.ready()[1]["etcd"]["state"])
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -146,6 +204,26 @@ class Server:
         finally:
             connection.close()
 
+    def backup(self, target: Path) -> None:
+        """As an operator makes it, while the server runs."""
+        source, copy = sqlite3.connect(self.database), sqlite3.connect(target)
+        source.backup(copy)
+        copy.close()
+        source.close()
+
+    def restore(self, backup: Path) -> None:
+        """Puts a backup in the place of the database; the server must not run."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.database}{suffix}").unlink(missing_ok=True)
+        self.database.write_bytes(backup.read_bytes())
+
+    def manage(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+        """Runs gluon-manage with this server's configuration."""
+        command = [console_script("gluon-manage"), *arguments, "--config-file", str(self.config)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, stdin=stdin, cwd=self.config.parent
+        )
+
     def create_port(self, **attributes: Any) -> dict[str, Any]:
         body = {"tenant_id": TENANT, "mac_address": "c8:2a:14:04:43:80", **attributes}
         return dict(self.client.post("/ports", json=body).raise_for_status().json())
@@ -153,27 +231,41 @@ class Server:
     def port(self, key: str) -> dict[str, Any]:
         return dict(self.client.get(f"/ports/{key}").raise_for_status().json())
 
+    def has(self, key: str, **attributes: Any) -> dict[str, Any]:
+        """The port, once it shows these attributes."""
+
+        def shows() -> bool:
+            return attributes.items() <= self.port(key).items()
+
+        until(shows, f"port {key} has {attributes}")
+        return self.port(key)
+
     def outbox_is_empty(self) -> bool:
         return self.rows("SELECT count(*) FROM outbox") == [(0,)]
 
-    def assert_in_step(self, etcd: EtcdView, timeout: float = 30.0) -> None:
+    def assert_in_step(self, etcd: EtcdView) -> None:
         """etcd holds exactly what the database holds."""
-        wait_for(self.outbox_is_empty, f"the outbox is empty: {self.rows('SELECT * FROM outbox LIMIT 5')}", timeout)
+        until(self.outbox_is_empty, f"the outbox is empty: {self.rows('SELECT * FROM outbox LIMIT 5')}")
         wanted: dict[str, Any] = {}
+        tokens = dict(self.rows("SELECT port, token FROM port_binding WHERE active"))
         for name, plural in {"Port": "ports", "Interface": "interfaces", "VpnAfConfig": "vpnafconfigs"}.items():
             read_only = {"status", "vif_type", "vif_details", "created_at", "updated_at", "status_reason"}
             key = "vrf_rt_value" if name == "VpnAfConfig" else "id"
             for shown in self.client.get(f"/{plural}").raise_for_status().json()[plural]:
                 attributes = {member: value for member, value in shown.items() if member not in read_only}
+                if name == "Port" and shown["id"] in tokens:
+                    attributes[TOKEN] = tokens[shown["id"]]
                 wanted[f"/proton/net-l3vpn/{name}/{shown[key]}"] = attributes
-        published = etcd.dump("/proton/net-l3vpn/")
-        assert published == wanted
+        assert etcd.dump("/proton/net-l3vpn/") == wanted
         ports = {key.rpartition("/")[2] for key in wanted if "/Port/" in key}
         assert {key.rpartition("/")[2] for key in etcd.dump("/gluon/port/")} == ports
+        until(lambda: etcd.epoch.get("complete"), "the epoch is complete")
+        assert self.rows("SELECT id, epoch FROM deployment") == [(etcd.epoch["database"], etcd.epoch["id"])]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEtcd]:
+    """One for the tests of a module: an etcd belongs to one database at a time."""
     with LocalEtcd(tmp_path_factory.mktemp("etcd")) as etcd:
         yield etcd
 
@@ -194,11 +286,11 @@ def own_etcd(tmp_path: Path) -> Iterator[EtcdView]:
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Makes servers, not started; all on one database."""
+    """Makes servers, not started; all on one database, unless they get a directory of their own."""
     servers: list[Server] = []
 
-    def make(view: EtcdView, **options: Any) -> Server:
-        servers.append(Server(tmp_path, view.etcd.endpoint, f"proton{len(servers)}", **options))
+    def make(view: EtcdView, directory: Path = tmp_path, **options: Any) -> Server:
+        servers.append(Server(directory, view.etcd.endpoint, f"proton{len(servers)}", **options))
         return servers[-1]
 
     yield make
@@ -209,7 +301,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def server(etcd: EtcdView, make_server: Callable[..., Server]) -> Server:
     made = make_server(etcd)
-    made.start()
+    made.start_in_step()
     return made
 
 
@@ -229,16 +321,13 @@ class AutoShim(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        answered: dict[str, str] = {}
+        answered: set[str] = set()
         while not self.done.wait(0.01):
-            for key, port in self.view.dump("/proton/net-l3vpn/Port/").items():
-                wanted = json.dumps(port)
-                if port["host_id"] and port["device_id"] and answered.get(key) != wanted:
-                    found = self.view.get(key)
-                    if found and found[0] == port:
-                        details = {"host_id": port["host_id"], "vif_type": "ovs"}
-                        self.view.answer(port["id"], found[1], **details)
-                        answered[key] = wanted
+            for port in self.view.dump("/proton/net-l3vpn/Port/").values():
+                token = port.get(TOKEN)
+                if token and token not in answered:
+                    self.view.answer(port["id"], token, host_id=port["host_id"], vif_type="ovs")
+                    answered.add(token)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html.parser import HTMLParser
+
 import httpx
 import pytest
 import schemathesis
@@ -87,6 +90,35 @@ def test_every_route_and_object_is_documented(server, document):
     assert "/proton/net-l3vpn/v1.0/ports/{parent_key}/interfaces/{key}" in document["paths"]
 
 
-def test_the_page_for_people_is_served(server):
+def test_the_bindings_of_ports_are_documented(document):
+    for proton in ("net-l3vpn", "test"):
+        path = f"/proton/{proton}/v1.0/ports/{{key}}/bindings"
+        assert {"get", "post"} <= document["paths"][path].keys()
+        assert {"get", "delete"} <= document["paths"][f"{path}/{{host}}"].keys()
+        assert "put" in document["paths"][f"{path}/{{host}}/activate"]
+
+
+class Links(HTMLParser):
+    """Everything that the page would load by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded = []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self.loaded += [named[name] for name in ("src", "srcset", "data") if name in named]
+        self.loaded += [named["href"]] if tag == "link" else []
+
+
+def test_the_page_for_people_needs_no_network(server):
     with httpx.Client(base_url=server.root, trust_env=False) as client:
-        assert client.get("/docs").status_code == 200
+        page = client.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    links = Links()
+    links.feed(page.text)
+    assert links.loaded == []
+    assert "//" not in re.sub(r"(^|\s)//.*", "", page.text)  # no address of another server, comments aside
+    assert 'fetch("openapi.json")' in page.text

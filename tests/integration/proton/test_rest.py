@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 
 import httpx
 import pytest
+
+from gluon.testing.waiting import until
 
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
 MISSING = "00000000-0000-4000-8000-00000000dead"
@@ -119,6 +122,7 @@ def test_list_is_sorted_filtered_and_paged(server, client):
         ({"limit": "0"}, "limit"),
         ({"limit": "x"}, "limit"),
         ({"limit": "9" * 30}, "limit"),
+        ({"limit": ["1", "2"]}, "limit"),
         ({"marker": "x"}, "marker"),
         ({"colour": "red"}, "colour"),
         ({"mtu": "many"}, "mtu"),
@@ -301,6 +305,89 @@ def test_children_below_their_parent(server, client):
     ):
         error(answer, 404, "not_found")
     assert client.delete(f"{path}/{made['id']}").status_code == 204
+
+
+@pytest.fixture
+def bound_nowhere(server) -> dict:
+    """A port that is to be on compute-1; no controller runs here."""
+    return server.create_port(host_id="compute-1", device_id="vm")
+
+
+def test_the_bindings_of_a_port(client, bound_nowhere):
+    path = f"/ports/{bound_nowhere['id']}/bindings"
+    answer = client.post(path, json={"binding": {"host": "compute-2", "profile": {"migrating_to": "compute-2"}}})
+    assert answer.status_code == 201
+    made = answer.json()["binding"]
+    assert made.pop("status_reason")
+    assert made == {
+        "host": "compute-2", "vnic_type": "normal", "profile": {"migrating_to": "compute-2"},
+        "vif_type": "binding_failed", "vif_details": {}, "status": "INACTIVE",
+    }  # fmt: skip
+    bare = client.post(path, json={"host": "compute/3", "vnic_type": "direct"})
+    assert bare.status_code == 201
+    assert bare.json()["binding"]["vnic_type"] == "direct"
+    listed = client.get(path).json()["bindings"]
+    assert [(each["host"], each["status"]) for each in listed] == [
+        ("compute-1", "ACTIVE"), ("compute-2", "INACTIVE"), ("compute/3", "INACTIVE"),
+    ]  # fmt: skip
+    assert client.get(path, params={"status": "INACTIVE", "vnic_type": "direct"}).json()["bindings"] == listed[2:]
+    assert client.get(f"{path}/compute%2F3").json() == bare.json()
+    assert client.delete(f"{path}/compute%2F3").status_code == 204
+    assert [each["host"] for each in client.get(path).json()["bindings"]] == ["compute-1", "compute-2"]
+
+
+def test_bindings_that_are_refused(client, bound_nowhere):
+    path = f"/ports/{bound_nowhere['id']}/bindings"
+    assert client.post(path, json={"host": "compute-2"}).status_code == 201
+    for host in ("compute-1", "compute-2"):
+        assert host in error(client.post(path, json={"host": host}), 409, "conflict")["message"]
+    error(client.put(f"{path}/compute-1/activate"), 409, "conflict")  # it is the active one
+    error(client.put(f"{path}/compute-2/activate"), 409, "conflict")  # nobody has bound it
+    for answer in (
+        client.get(f"{path}/compute-9"),
+        client.delete(f"{path}/compute-9"),
+        client.put(f"{path}/compute-9/activate"),
+        client.get(f"/ports/{MISSING}/bindings"),
+        client.post(f"/ports/{MISSING}/bindings", json={"host": "compute-2"}),
+        client.get("/ports/not-a-uuid/bindings"),
+        client.get(f"/interfaces/{bound_nowhere['id']}/bindings"),
+    ):
+        error(answer, 404, "not_found")
+    error(client.put(f"{path}/compute-2", json={}), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes"),
+    [
+        ({}, {"host"}),
+        ({"binding": {}}, {"host"}),
+        ({"host": None}, {"host"}),
+        ({"host": ""}, {"host"}),
+        ({"host": "c2", "vnic_type": "sriov", "profile": "text", "colour": "red"}, {"vnic_type", "profile", "colour"}),
+        ({"binding": {"host": "c2"}, "host": "c2"}, {"binding"}),
+        ({"binding": "c2"}, {"host", "binding"}),
+    ],
+)
+def test_all_that_is_wrong_with_a_binding_is_named(client, bound_nowhere, body, attributes):
+    path = f"/ports/{bound_nowhere['id']}/bindings"
+    refused = error(client.post(path, json=body), 400, "invalid_attributes")
+    assert {detail["attribute"] for detail in refused["details"]} == attributes
+    assert [each["host"] for each in client.get(path).json()["bindings"]] == ["compute-1"]
+
+
+@pytest.mark.parametrize("query", [{"colour": "red"}, {"host": ["compute-1", "compute-2"]}])
+def test_a_bad_query_for_bindings_is_refused(client, bound_nowhere, query):
+    answer = client.get(f"/ports/{bound_nowhere['id']}/bindings", params=query)
+    assert error(answer, 400, "invalid_attributes")["details"][0]["attribute"] == next(iter(query))
+
+
+def test_a_client_that_goes_away_is_no_fault_of_the_server(server):
+    with socket.create_connection(server.root.removeprefix("http://").split(":"), timeout=10) as gone:
+        gone.sendall(b"POST /proton/net-l3vpn/v1.0/ports HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        counted = 'gluon_proton_requests_total{method="POST",route="/proton/net-l3vpn/v1.0/ports",status="499"}'
+        until(lambda: counted in client.get("/metrics").text, "the request is counted")
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_another_protons_objects_are_served_as_well(server):

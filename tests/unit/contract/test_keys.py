@@ -11,6 +11,7 @@ from gluon.contract.keys import MAX_KEY_LENGTH, MalformedKey, ObjectKey
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,30}", fullmatch=True)
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
+PORT = ObjectKey("net-l3vpn", "Port", "91bbbb7a-4bc3-4e21-a9f8-0b9dfcc0e3c2")
 PREFIXES = {keys.PROTON: keys.desired, keys.CONTROLLER: keys.answer}
 
 
@@ -28,8 +29,27 @@ def test_every_key_is_read_back(proton: str, name: str, key: str) -> None:
     controller = "c" * 64
     assert keys.parse(keys.applied(controller, found), keys.applied_prefix(controller)) == found
     assert keys.desired(found).startswith(keys.desired_prefix(proton))
-    assert keys.answer(found).startswith(keys.answer_prefix(proton))
+    assert keys.parse(keys.late(controller, found), keys.late_prefix(controller)) == found
+    assert keys.parse(keys.status(controller, found), keys.status_prefix(controller)) == found
+    assert keys.parse_status(keys.status(controller, found)) == (controller, found)
+    assert keys.answer(found).startswith(keys.CONTROLLER)
     assert keys.port_registration(key).count(b"/") == 3
+
+
+@given(KEYS)
+@example("")
+@example("@")
+@example("a@b/c%2F")
+@example("\U0010ffff" * 255)
+def test_a_binding_is_named_by_port_and_host(host: str) -> None:
+    binding = keys.binding(PORT, host)
+    assert keys.is_binding(binding)
+    assert not keys.is_binding(PORT)
+    assert keys.port_and_host(binding) == (PORT, host)
+    path = keys.applied("c" * 64, binding)
+    assert len(path) <= MAX_KEY_LENGTH
+    assert keys.parse(path, keys.applied_prefix("c" * 64)) == binding
+    assert path != keys.applied("c" * 64, PORT)
 
 
 @given(KEYS, KEYS)
@@ -86,9 +106,31 @@ def test_the_prefix_of_one_proton_holds_no_other() -> None:
     assert not keys.applied("a-b", ObjectKey("p", "O", "k")).startswith(keys.applied_prefix("a"))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [b"/status/", b"/status//p/O/k", b"/status/c/", b"/status/c/p/O", b"/status/c/p/O/k/more", b"/status/\xff",
+     b"/status/c/p/O/%61"],
+)  # fmt: skip
+def test_a_malformed_status_key_is_told(path: bytes) -> None:
+    with pytest.raises(MalformedKey):
+        keys.parse_status(path)
+
+
+def test_the_status_of_a_controller_is_told_from_those_of_its_objects() -> None:
+    assert keys.parse_status(keys.controller_status("SimServer")) == ("SimServer", None)
+    assert keys.parse_status(keys.status("SimServer", PORT)) == ("SimServer", PORT)
+    assert not keys.controller_status("a-b").startswith(keys.status_prefix("a"))
+
+
 def test_everything_that_programs_share_has_its_place() -> None:
-    places = [keys.PROTON, keys.CONTROLLER, keys.PORT_REGISTRATION, keys.PUBLISHER, keys.SHIM]
+    places = [keys.PROTON, keys.CONTROLLER, keys.STATUS, keys.PORT_REGISTRATION, keys.PUBLISHER, keys.SHIM]
+    places += [keys.EPOCH, keys.SERIAL]
     assert not [a for a in places for b in places if a != b and a.startswith(b)]
     assert keys.leader("c") == b"/shim/c/leader"
+    assert keys.term("c") == b"/shim/c/term"
     assert keys.applied_prefix("c") == b"/shim/c/applied/"
+    assert keys.late_prefix("c") == b"/shim/c/late/"
+    assert keys.request("c", "r") == keys.requests_prefix("c") + b"r" == b"/shim/c/requests/r"
+    assert keys.result("c", "r") == b"/shim/c/results/r"
+    assert keys.controller_status("c") == b"/status/c"
     assert keys.publisher("s") == b"/gluon/publisher/s"

@@ -16,6 +16,9 @@ from gluon.contract.rest import (
     ErrorBody,
     ErrorDetail,
     Link,
+    PortBinding,
+    PortBindingBody,
+    PortBindingList,
     ProtonEntry,
     ProtonList,
     ResourceList,
@@ -23,15 +26,37 @@ from gluon.contract.rest import (
     VersionList,
 )
 from gluon.models import catalog
+from gluon.schema import ModelError, parse_proton
 
 GOLDEN = Path(__file__).parent / "golden" / "rest"
 L3VPN = catalog.load(["net-l3vpn"])["net-l3vpn"]
 BINDING = L3VPN.objects["VpnBinding"]
 
+ACTIVE = PortBinding(
+    host="host-1",
+    vnic_type="normal",
+    profile={"migrating_to": "host-2"},
+    vif_type="ovs",
+    vif_details={"port_filter": False},
+    status="ACTIVE",
+    status_reason=None,
+)
+PREPARED = PortBinding(
+    host="host-2",
+    vnic_type="normal",
+    profile=None,
+    vif_type="binding_failed",
+    vif_details=None,
+    status="INACTIVE",
+    status_reason="no bridge",
+)
+
 BODIES: dict[str, Any] = {
     "protons": ProtonList((ProtonEntry(proton_service="net-l3vpn", links=(Link(href="/proton/net-l3vpn/"),)),)),
     "versions": VersionList(default_version=Version(id="v1.0"), versions=(Version(id="v1.0"),)),
     "resources": ResourceList((rest.resource(L3VPN, BINDING), rest.resource(L3VPN, L3VPN.interface))),
+    "port-binding": PortBindingBody(ACTIVE),
+    "port-bindings": PortBindingList((ACTIVE, PREPARED)),
     "error": ErrorBody(Error(status=404, code="not_found", message="no port has the key x")),
     "error-details": ErrorBody(
         Error(
@@ -65,6 +90,19 @@ def test_paths() -> None:
     assert rest.collection_path(L3VPN, BINDING) == "/proton/net-l3vpn/v1.0/vpnbindings"
     assert rest.object_path(L3VPN, BINDING, "k") == "/proton/net-l3vpn/v1.0/vpnbindings/k"
     assert rest.object_path(L3VPN, L3VPN.objects["VpnAfConfig"], "65000:1").endswith("/vpnafconfigs/65000:1")
+
+
+def test_the_port_alone_has_bindings() -> None:
+    for proton in catalog.load(["*"]).values():
+        resources = [rest.resource(proton, object_type) for object_type in proton.objects.values()]
+        assert [each.object for each in resources if each.is_port] == [proton.port.name]
+
+
+def test_no_model_takes_the_path_of_the_bindings() -> None:
+    text = (catalog.SHIPPED / "net-l3vpn" / "api.yaml").read_text(encoding="utf-8")
+    taken = text.replace("plural_name: interfaces", f"plural_name: {rest.BINDINGS}")
+    with pytest.raises(ModelError, match="api: below a port, bindings are the port's own"):
+        parse_proton("api.yaml", taken, lambda name: (catalog.SHIPPED / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

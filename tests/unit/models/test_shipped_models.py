@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from gluon.models import catalog
-from gluon.schema import Attribute, AttributeType, ObjectType, Proton
-from gluon.schema.formats import FORMATS
+from gluon.schema import FORMATS, Attribute, AttributeType, ObjectType, Proton
 
 GOLDEN = Path(__file__).parent / "golden"
 PROTONS = catalog.load(["*"])

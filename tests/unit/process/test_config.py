@@ -35,3 +35,36 @@ def test_what_is_known_is_read(tmp_path):
 def test_what_is_misspelled_is_refused(tmp_path, text, said):
     with pytest.raises(StartFailed, match=said):
         read(tmp_path, text)
+
+
+def test_what_is_misspelled_in_a_directory_is_refused(tmp_path):
+    (tmp_path / "10.conf").write_text("[shim]\nhost_list = h1\n")
+    (tmp_path / "20.conf").write_text("[shim]\nhostlist = h1\n")
+    conf = config.read("test", OPTIONS, ["--config-dir", str(tmp_path)])
+    with pytest.raises(StartFailed, match=r"20.conf: \[shim\] has no option hostlist"):
+        config.refuse_unknown(conf, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[DEFAULT]\nlog_level = LOUD\n", "log_level.*gluon.conf"),
+        (b"[shim]\netcd_password hunter2\n", r"gluon.conf: line 2: "),
+        (b"etcd_password = hunter2\n", r"gluon.conf: line 1: "),
+        (b"[shim]\nhost_list = \xff\xfe\n", "a configuration file is not UTF-8 text: invalid start byte at byte 19"),
+        (None, "gluon.conf"),
+    ],
+)
+def test_what_can_not_be_read_is_one_sentence_without_a_secret(tmp_path, content, said):
+    file = tmp_path / "gluon.conf"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(StartFailed, match=said) as caught:
+        config.read("test", OPTIONS, ["--config-file", str(file)])
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_in_place_of_a_file_is_told(tmp_path):
+    with pytest.raises(StartFailed, match=str(tmp_path)):
+        config.read("test", OPTIONS, ["--config-file", str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Waits for a bind: whatever comes before the request knows its own id must not be lost."""
+"""Waits for a bind: nothing that is committed before the request runs again may be lost."""
 
 from __future__ import annotations
 
@@ -8,70 +8,90 @@ import pytest
 
 from gluon.contract.keys import ObjectKey
 from gluon.proton.service import BindWaiters
-from gluon.proton.storage import Stored
+from gluon.proton.storage import BindingState, Changes, StoredBinding
 
 KEY = ObjectKey("net-l3vpn", "Port", "p")
+PENDING, BOUND, FAILED, LOST = BindingState.PENDING, BindingState.BOUND, BindingState.FAILED, BindingState.LOST
 
 
-def port(request: int | None, vif_type: str = "unbound") -> Stored:
-    return Stored(attributes={"vif_type": vif_type}, created_at="", updated_at="", bind_request=request)
+class Feed:
+    """A database of which only the commits matter."""
+
+    def subscribe(self, subscriber):
+        self.subscriber = subscriber
+
+    def commit(self, *rows, port=KEY):
+        changes = Changes()
+        changes.bindings[port] = rows
+        self.subscriber(changes)
 
 
-async def has_ended(waiter, request: int) -> bool:
-    try:
-        async with asyncio.timeout(0.02):
-            await waiter.ended(request)
-    except TimeoutError:
-        return False
-    return True
+def row(token="t", state=PENDING, host="h1"):
+    return StoredBinding(port="p", host=host, token=token, state=state, created_at="", updated_at="")
 
 
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [
-        ([], False),
-        ([port(7)], False),
-        ([port(7, "ovs")], True),
-        ([port(7, "binding_failed")], True),
-        ([port(6, "ovs")], False),
-        ([port(6, "ovs"), port(7)], False),
-        ([port(8)], True),
-        ([port(None)], False),
-        ([None], False),
-        ([port(7, "ovs"), port(6, "ovs")], True),
-    ],
-)
-async def test_what_was_seen_before_the_request_is_known(seen, expected):
-    waiters = BindWaiters()
-    with waiters.waiter(KEY) as waiter:
-        for each in seen:
-            waiters.see(KEY, each)
-        assert await has_ended(waiter, 7) == expected
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [(port(7), False), (port(7, "ovs"), True), (port(8), True), (port(None), True), (None, True), (port(6), False)],
-)
-async def test_what_is_seen_while_it_waits(seen, expected):
-    waiters = BindWaiters()
-    with waiters.waiter(KEY) as waiter:
-        waiting = asyncio.create_task(has_ended(waiter, 7))
+async def turn():
+    """Lets everything run that can."""
+    for _ in range(5):
         await asyncio.sleep(0)
-        waiters.see(ObjectKey("net-l3vpn", "Port", "other"), port(9))
-        waiters.see(KEY, seen)
-        assert await waiting == expected
+
+
+SEEN = [
+    ((row(),), False),
+    ((row(state=BOUND),), True),
+    ((row(state=FAILED),), True),
+    ((row(state=LOST),), True),
+    ((row("other"),), True),
+    ((row(host="h2"),), True),
+    ((row(), row("other", BOUND, "h2")), False),
+    ((), True),
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("rows", "ended"), SEEN)
+@pytest.mark.parametrize("before", [True, False])
+async def test_what_ends_a_wait(rows, ended, before):
+    feed = Feed()
+    waiters = BindWaiters(feed)
+    with waiters.waiter(KEY) as waiter:
+        if before:
+            feed.commit(*rows)
+        waiting = asyncio.create_task(waiter.ended("h1", "t"))
+        await turn()
+        assert waiting.done() == (ended and before)
+        if not before:
+            feed.commit(port=ObjectKey("net-l3vpn", "Port", "other"))
+            feed.commit(row())
+            await turn()
+            assert not waiting.done()
+            feed.commit(*rows)
+            await turn()
+            assert waiting.done() == ended
+        waiting.cancel()
+
+
+@pytest.mark.asyncio
+async def test_only_the_latest_commit_before_the_wait_counts():
+    feed = Feed()
+    with BindWaiters(feed).waiter(KEY) as waiter:
+        feed.commit(row("before", FAILED))
+        feed.commit()
+        feed.commit(row())
+        waiting = asyncio.create_task(waiter.ended("h1", "t"))
+        await turn()
+        assert not waiting.done()
+        feed.commit(row(state=BOUND))
+        await asyncio.wait_for(waiting, 5)
 
 
 @pytest.mark.asyncio
 async def test_a_stop_ends_all_waits_now_and_later():
-    waiters = BindWaiters()
+    waiters = BindWaiters(Feed())
     with waiters.waiter(KEY) as before:
-        waiting = asyncio.create_task(has_ended(before, 7))
-        await asyncio.sleep(0)
+        waiting = asyncio.create_task(before.ended("h1", "t"))
+        await turn()
         waiters.stop()
-        assert await waiting
-    with waiters.waiter(KEY) as after:
-        assert await has_ended(after, 8)
+        await asyncio.wait_for(waiting, 5)
+    with waiters.waiter(KEY) as later:
+        await asyncio.wait_for(later.ended("h1", "u"), 5)

@@ -19,10 +19,10 @@ from sqlalchemy.pool import StaticPool
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import decode_attributes
 from gluon.models import catalog
-from gluon.proton.publish.round import read_round
-from gluon.proton.publish.writer import Item
+from gluon.proton.publish.item import Item, read_round
 from gluon.proton.service import Target
 from gluon.proton.service.changes import create, delete, new_attributes, update
+from gluon.proton.storage.circumstances import Circumstances
 from gluon.proton.storage.tables import Tables
 from gluon.proton.storage.transaction import Transaction
 
@@ -80,9 +80,9 @@ class TwoServers(RuleBasedStateMachine):
         self.nothing_pending_means_in_step()
         self.engine.dispose()
 
-    def _run(self, work: Any) -> Any:
+    def _run(self, work: Any, session: str | None = None) -> Any:
         with self.engine.begin() as connection:
-            return work(Transaction(connection, self.tables))
+            return work(Transaction(connection, self.tables, Circumstances(session=session)))
 
     @rule(number=servers, key=keys, kind=st.sampled_from(["create", "update", "delete"]))
     def change(self, number: int, key: str, kind: str) -> None:
@@ -91,11 +91,11 @@ class TwoServers(RuleBasedStateMachine):
         values: dict[str, Any] = {"tenant_id": TENANT, "import_route_policy": next(self.names)}
         if kind == "create" and not exists:
             attributes = new_attributes(TARGET, {**values, "vrf_rt_value": key})
-            self._run(lambda tx: create(tx, TARGET, attributes, session))
+            self._run(lambda tx: create(tx, TARGET, attributes), session)
         elif kind == "update" and exists:
-            self._run(lambda tx: update(tx, TARGET, key, values, session))
+            self._run(lambda tx: update(tx, TARGET, key, values), session)
         elif kind == "delete" and exists:
-            self._run(lambda tx: delete(tx, TARGET, key, session))
+            self._run(lambda tx: delete(tx, TARGET, key), session)
 
     def open_session(self, number: int) -> None:
         server = self.servers[number]
@@ -168,7 +168,7 @@ class TwoServers(RuleBasedStateMachine):
         if server.session is None:
             return
         session = server.session
-        found = self._run(lambda tx: read_round(tx, session=session, limit=100, protons=PROTONS, url="http://u"))
+        found = self._run(lambda tx: read_round(tx, session=session, limit=100, url="http://u"))
         published = {item.key: item.ids[-1] for item in server.unsettled}
         server.read = [item for item in found.items if item.ids[-1] > published.get(item.key, 0)]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
+from gluon.models import catalog
 from gluon.models.catalog import SHIPPED
 from gluon.schema import ObjectType, Proton, parse_proton
 
@@ -48,6 +49,12 @@ def load_objects(load) -> Callable[[str], Proton]:
         return load(MODEL + textwrap.indent(textwrap.dedent(objects), "  "))
 
     return parse
+
+
+@pytest.fixture(scope="session")
+def net_l3vpn() -> Mapping[str, ObjectType]:
+    """The object types of a shipped model."""
+    return catalog.load(["net-l3vpn"])["net-l3vpn"].objects
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from gluon.schema import AttributeType, InvalidAttributes, expected, validate_attributes
-from gluon.schema.formats import FORMATS, TEXT_FORMATS
-from gluon.schema.values import MAX_JSON_DEPTH
+from gluon.schema import FORMATS, AttributeType, InvalidAttributes, validate_attributes
+from gluon.schema.checks import MAX_JSON_DEPTH
+from gluon.schema.formats import TEXT_FORMATS
 
 UUID = "8a6f0e6c-6c1e-4f5d-9a51-b0c1f9c5a7e2"
 OTHER = "0d7a3f0c-6c1e-4f5d-9a51-b0c1f9c5a7e3"
@@ -289,5 +289,5 @@ def test_every_format_has_good_and_bad_values_here():
 
 def test_expected_says_what_an_attribute_accepts(thing):
     attributes = thing("a: {type: integer, min: 1, max: 5}, b: {type: enum, values: [x, y]}").attributes
-    assert expected(attributes["a"]) == "an integer 1..5"
-    assert expected(attributes["b"]) == "one of x, y"
+    assert attributes["a"].expected == "an integer 1..5"
+    assert attributes["b"].expected == "one of x, y"

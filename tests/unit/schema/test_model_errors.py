@@ -308,8 +308,19 @@ objects:
   Service: {extends: BaseService, api: {name: service}}
 """
     error = refused(load, text)
-    assert "every object that extends BasePort needs attribute status of type enum, got none" in str(error)
+    assert "every object that extends BasePort needs attribute admin_state_up of type boolean, got none" in str(error)
     assert error.object_name == "Port"
+
+
+def test_below_a_port_bindings_are_the_servers_own(load_objects):
+    other = """
+        Other:
+          extends: BaseObject
+          api: {{name: binding, parent: {parent}, parent_key: other}}
+          attributes: {{other: {{type: {parent}}}}}
+        """
+    assert "below a port, bindings are the port's own" in str(refused(load_objects, other.format(parent="Port")))
+    assert load_objects(other.format(parent="Service")).objects["Other"].api.plural_name == "bindings"
 
 
 def test_key_of_a_port_is_a_plain_uuid(load):

@@ -84,6 +84,12 @@ def test_reference_takes_the_type_of_the_key(load_objects):
     assert (attributes["level"].type, attributes["level"].values) == (AttributeType.ENUM, ("low", "high"))
     assert attributes["again"].values == ("low", "high")
     assert [a.name for a in objects["Thing"].references] == ["rt", "rts", "level", "again"]
+    assert objects["Thing"].reference_attributes == (
+        ("rt", "Target", False),
+        ("rts", "Target", True),
+        ("level", "Level", False),
+        ("again", "Again", False),
+    )
 
 
 def test_objects_stand_after_those_that_they_refer_to(load_objects):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gluon.contract.records import decode_attributes, encode_attributes
 from gluon.models import catalog
 from gluon.schema import (
+    FORMATS,
     Attribute,
     AttributeType,
     InvalidAttributes,
@@ -22,8 +23,6 @@ from gluon.schema import (
     parse_proton,
     validate_attributes,
 )
-from gluon.schema.formats import FORMATS
-from gluon.schema.values import integer_range
 
 many = settings(max_examples=200, deadline=None)
 """A busy machine is no failure, so there is no deadline."""
@@ -91,7 +90,7 @@ def plausible(attribute: Attribute) -> st.SearchStrategy:
     """Values most of which the attribute accepts."""
     match attribute.type:
         case AttributeType.INTEGER:
-            return st.integers(*integer_range(attribute))
+            return st.integers(*attribute.integer_range)
         case AttributeType.NUMBER:
             return st.floats() | st.integers()
         case AttributeType.BOOLEAN:
@@ -290,9 +289,12 @@ objects:
   BasePort:
     extends: BaseObject
     attributes:
+      admin_state_up: {type: boolean}
       status: {type: enum, values: [DOWN]}
+      vnic_type: {type: enum, values: [normal]}
       device_id: &text {type: string}
       host_id: *text
+      profile: *text
       vif_type: *text
       vif_details: *text
   BaseInterface:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gluon.schema import META_ATTRIBUTES, AttributeType, Policies
+from gluon.schema import FORMATS, META_ATTRIBUTES, AttributeType, Policies
 from gluon.schema.declarations import read_file
-from gluon.schema.formats import FORMATS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reference" / "model-language.md").read_text(encoding="utf-8")
 

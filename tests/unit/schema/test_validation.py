@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gluon.models import catalog
-from gluon.schema import InvalidAttributes, Problem, conform, is_generated, validate_attributes, validate_key
+from gluon.schema import InvalidAttributes, Problem, conform, validate_attributes, validate_key
 
 TENANT = "8a6f0e6c-6c1e-4f5d-9a51-b0c1f9c5a7e2"
 KEY = "0d7a3f0c-6c1e-4f5d-9a51-b0c1f9c5a7e3"
 PORT = {"tenant_id": TENANT, "mac_address": "c8:2a:14:04:43:80"}
-
-
-@pytest.fixture(scope="module")
-def net_l3vpn():
-    return catalog.load(["net-l3vpn"])["net-l3vpn"].objects
 
 
 def problems(check, *args, **kwargs) -> dict[str, str]:
@@ -47,7 +41,7 @@ def test_create_gives_every_attribute_in_the_models_order(net_l3vpn):
 
 def test_create_leaves_a_generated_key_to_the_caller(net_l3vpn):
     port = net_l3vpn["Port"]
-    assert is_generated(port.primary_key)
+    assert port.primary_key.is_generated
     assert "id" not in validate_attributes(port, PORT)
     assert "id" not in validate_attributes(port, {**PORT, "id": None})
     assert list(validate_attributes(port, PORT)) == list(port.attributes)[1:]
@@ -56,7 +50,7 @@ def test_create_leaves_a_generated_key_to_the_caller(net_l3vpn):
 @pytest.mark.parametrize(("object_name", "key"), [("VpnBinding", "interface_id"), ("VpnAfConfig", "vrf_rt_value")])
 def test_other_keys_are_required(net_l3vpn, object_name, key):
     object_type = net_l3vpn[object_name]
-    assert not is_generated(object_type.primary_key)
+    assert not object_type.primary_key.is_generated
     assert object_type.primary_key.required
     assert problems(validate_attributes, object_type, {"tenant_id": TENANT})[key].startswith("required; expected a ")
 

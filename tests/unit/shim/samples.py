@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import AppliedRecord, PortBinding
+from gluon.contract.records import AppliedRecord, Bound
 from gluon.models import catalog
 from gluon.schema import Proton, conform
 from gluon.shim.plan import Identity
@@ -65,7 +65,6 @@ def applied(obj: Object, **members: Any) -> AppliedRecord:
     return AppliedRecord(attributes=dict(obj.attributes), revision=obj.revision, **members)
 
 
-def bound(obj: Object, vif_type: str = "ovs", **members: Any) -> AppliedRecord:
-    """The record of a port that has been bound."""
-    binding = PortBinding(host_id=str(obj["host_id"]), device_id=str(obj["device_id"]), vif_type=vif_type)
-    return applied(obj, binding=binding, **members)
+def bound(obj: Object, vif_type: str = "ovs", token: str = "", **members: Any) -> AppliedRecord:
+    """The record of a binding whose port has been bound."""
+    return applied(obj, bound=Bound(vif_type=vif_type, token=token), **members)

@@ -1,59 +1,112 @@
-"""A shim without time, threads and etcd: the pure parts driven in any order, and a backend that judges.
+"""A shim without threads and etcd, on virtual time: the real reconciler, and a backend that judges.
 
-What is simulated: etcd as a dictionary, its events arriving later and in their order, several
-calls under way at once, callbacks that fail, another controller, and crashes between any two
-steps.  What is real: the feed, the state, the plan and what follows from its results.  A key is
-looked at only when the state has named it, so a forgotten wake-up shows as an object left behind.
+What is simulated: etcd as a dictionary, its events arriving later and in their order, callbacks
+that take time and fail, another controller, crashes, an etcd that is lost and filled again, and a
+new leader while calls of the old one are still under way.  What is real: the feed, the state, the
+plan, the reconciler, and what is taken over into another etcd.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import deque
-from collections.abc import Generator
 from typing import Any
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import (
     BINDING_FAILED,
-    UNBOUND_ANSWER,
-    Answer,
+    NOBODY,
     AppliedRecord,
+    Attempt,
+    BindingAnswer,
+    PortAnswer,
+    Term,
+    WantedBinding,
     decode,
-    decode_answer,
     encode,
     encode_attributes,
+    encode_port,
 )
 from gluon.etcd import Event
 from gluon.schema import Proton
 from gluon.schema.types import Base
-from gluon.shim.plan import Call, Callback, Drop, Refresh, next_step, outcome
+from gluon.shim.backend import Binding
+from gluon.shim.plan import Call, Callback, Drop, Refresh, next_steps
 from gluon.shim.plan.outcome import Writes
+from gluon.shim.reconcile import late, takeover
+from gluon.shim.reconcile.calls import CallFailed
 from gluon.shim.reconcile.feed import Feed
-from gluon.shim.state import HeldAnswer, Object, State
+from gluon.shim.reconcile.reconciler import Pace, Reconciler
+from gluon.shim.reconcile.recorder import Written
+from gluon.shim.reconcile.statuses import Statuses
+from gluon.shim.reconcile.takeover import Memory
+from gluon.shim.state import Object, State
 
 from .samples import OURS
 
 REFUSED = "macvtap"
 """The vnic_type of a port that the backend refuses to bind."""
 
+PACE = Pace(workers=4, retry_min=0.02, retry_max=0.5, report_after=0.3, callback_timeout=30.0)
 
-class SimulatedBackend:
-    """What a backend has been told, and whether it should have been."""
+STEP = 0.02
+"""Longest time that one thing takes, in virtual seconds."""
+
+Place = tuple[ObjectKey, str]
+"""A port and a host."""
+
+
+class Leading:
+    """The right to call the backend."""
+
+    def __init__(self, fence: int) -> None:
+        self.fence = fence
+        self.alive = True
+
+
+class SimulatedCalls:
+    """The backend and the SDN controller behind it: what they have been told, and whether they should have been."""
+
+    name = "simulated"
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.objects: dict[ObjectKey, Object] = {}
-        self.bound: dict[ObjectKey, Object] = {}
+        self.bound: dict[Place, Object] = {}
         self.complaints: list[str] = []
 
-    def judge(self, call: Call) -> None:
-        """Complains of a call that breaks a promise of the backend port."""
-        obj = call.object
-        problem = getattr(self, f"_judge_{call.callback.partition('_')[0]}")(call, obj)
-        if problem:
-            self.complaints.append(f"{call}: {problem}")
+    # -- as BackendCalls -----------------------------------------------------------------------
+
+    async def make(self, call: Call, model: Any, fence: int) -> Binding | None:  # noqa: ARG002 - the port's
+        world = self._world
+        world.calls.append(str(call))
+        world.claims(call)
+        self.judge(call)
+        await world.pause()
+        if world.random.randrange(100) < world.failing:
+            world.troubled = True
+            if world.random.random() < 0.5:
+                self.carry_out(call)
+            raise CallFailed("failed")
+        self.judge(call)
+        done = self.carry_out(call)
+        world.made(call)
+        try:
+            await world.pause()
+        except asyncio.CancelledError:
+            world.doubtful |= {call.key, call.object.id}  # Done, and nobody has heard of it.
+            raise
+        if not done:
+            world.troubled = True  # What follows a refusal may repeat what the backend knows.
+            raise CallFailed("no", refused=True)
+        return Binding("ovs", {"bridge": "b"}) if call.callback is Callback.BIND_PORT else None
+
+    def cancels(self, callback: Callback) -> bool:
+        return callback is Callback.BIND_PORT
+
+    # -- the SDN controller --------------------------------------------------------------------
 
     def carry_out(self, call: Call) -> bool:
         """Does what the call asks for; False: refused."""
@@ -61,54 +114,69 @@ class SimulatedBackend:
         if call.callback is Callback.BIND_PORT:
             if obj["vnic_type"] == REFUSED:
                 return False
-            self.objects[obj.id] = self.bound[obj.id] = obj
+            self.bound[obj.id, call.host] = obj
+            self.objects[obj.id] = obj
         elif call.callback is Callback.UNBIND_PORT:
-            self.bound.pop(obj.id, None)
-        elif call.callback.startswith("delete_"):
+            self.bound.pop((obj.id, call.host), None)
+        elif call.callback.removes:
             self.objects.pop(obj.id, None)
         else:
             self.objects[obj.id] = obj
         return True
 
+    # -- what it thinks of it --------------------------------------------------------------------
+
+    def judge(self, call: Call) -> None:
+        """Complains of a call that breaks a promise of the backend port."""
+        if self._world.usurped:
+            return  # Two leaders at once: what one does is a riddle to the other.
+        problem = getattr(self, f"_judge_{call.callback.partition('_')[0]}")(call, call.object)
+        if problem:
+            self.complaints.append(f"{call}: {problem}")
+
     def _judge_modify(self, call: Call, obj: Object) -> str:
         known = self.objects.get(obj.id)
         digests = self._world.digests.get(obj.id)
-        unchanged = known and (known.attributes, digests) == (obj.attributes, call.references)
-        if self._is_sure(obj.id) and unchanged:
+        sure = self._is_sure(call.key)
+        if sure and known and (known.attributes, digests) == (obj.attributes, call.references):
             return "nothing has changed"
-        if self._is_sure(obj.id) and (call.previous is None) != (known is None):
+        if sure and (call.previous is None) != (known is None):
             return "previous is wrong"
         if obj.base is Base.INTERFACE and known and known["port_id"] != obj["port_id"]:
             return "an interface changes its port while it is there"
         for missing in self._missing(obj):
             return f"{missing} is not there"
-        if obj.base is Base.SERVICE_BINDING:
-            owner = self._port_of(obj)
-            return "" if owner in self.bound else "the port is not bound"
+        if obj.base is Base.SERVICE_BINDING and not self.hosts(self._port_of(obj)):
+            return "the port is not bound"
         return ""
 
-    def _judge_bind(self, _: Call, obj: Object) -> str:
-        before = self.bound.get(obj.id)
-        if before and before["host_id"] != obj["host_id"]:
-            return f"bound on {before['host_id']}"
-        if before and self._is_sure(obj.id):
-            return "bound already"
+    def _judge_bind(self, call: Call, obj: Object) -> str:
+        other = [host for host in self.hosts(obj.id) if host != call.host and host not in self._world.wished(obj.id)]
+        if other and not self._world.troubled:
+            return f"bound on {other[0]}, which is not wanted"
+        before = self.bound.get((obj.id, call.host))
+        if before and self._is_sure(call.key) and self._world.answered_token(obj.id, call.host) == call.token:
+            if before["profile"] == obj["profile"]:
+                return "bound already"
         return ""
 
-    def _judge_unbind(self, _: Call, obj: Object) -> str:
-        if obj.id not in self.bound and self._is_sure(obj.id):
+    def _judge_unbind(self, call: Call, obj: Object) -> str:
+        place = (obj.id, call.host)
+        if place not in self.bound and self._is_sure(call.key):
             return "is not bound"
-        if obj.id in self.bound and self.bound[obj.id]["host_id"] != obj["host_id"]:
+        if place in self.bound and self.bound[place]["host_id"] != obj["host_id"]:
             return "not as it was bound"
+        if len(self.hosts(obj.id)) > 1:
+            return ""
         for other in self.objects.values():
             if other.base is Base.SERVICE_BINDING and self._port_of(other) == obj.id:
                 return f"{other.id} is left on it"
         return ""
 
-    def _judge_delete(self, _: Call, obj: Object) -> str:
-        if obj.id in self.bound:
+    def _judge_delete(self, call: Call, obj: Object) -> str:
+        if self.hosts(obj.id):
             return "still bound"
-        if obj.id not in self.objects and self._is_sure(obj.id):
+        if obj.id not in self.objects and self._is_sure(call.key):
             return "is not there"
         for other in self.objects.values():
             if obj.id in self.names(other):
@@ -132,9 +200,103 @@ class SimulatedBackend:
                 found += [ObjectKey(obj.id.proton, attribute.reference, item) for item in items]
         return found
 
+    def hosts(self, port: ObjectKey) -> set[str]:
+        """Where a port is bound."""
+        return {host for key, host in self.bound if key == port}
+
     def _port_of(self, binding: Object) -> ObjectKey:
         interface = self.objects.get(ObjectKey(binding.id.proton, "Interface", str(binding["interface_id"])))
         return ObjectKey(binding.id.proton, "Port", str(interface["port_id"]) if interface else "")
+
+
+class ProbedReconciler(Reconciler):
+    """Tells the world which calls are claimed."""
+
+    world: World
+
+    async def _claim(self, call: Call, claim: Writes) -> bool:
+        self.world.claims(call)
+        return await super()._claim(call, claim)
+
+
+class Shim:
+    """One process that leads: its memory, and what it has under way."""
+
+    def __init__(self, world: World, fence: int) -> None:
+        self.world = world
+        self.leading = Leading(fence)
+        self.term = Term(number=fence, id=str(fence), epoch="")
+        self.state = State(world.proton)
+        self.events: dict[bytes, deque[Event]] = {keys.PROTON: deque(), keys.CONTROLLER: deque()}
+        self.feed = Feed({world.proton.name: world.proton}, {world.proton.name: self.state}, self._wake)
+        self.reconciler = ProbedReconciler(
+            self.state, world.backend, self, self.leading, Statuses(), OURS, PACE  # type: ignore[arg-type]
+        )
+        self.reconciler.world = world
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def load(self, memory: Memory | None) -> None:
+        """As a term begins."""
+        etcd, prefix = self.world.etcd, keys.applied_prefix(OURS.controller)
+        for path, (value, _) in list(etcd.items()):
+            if path.startswith(prefix):
+                self.feed.record(path, value, prefix)
+        if memory is not None:
+            wanted = takeover.merged(memory, None, dict(self.state.records))
+            for key, record in takeover.changes(wanted, dict(self.state.records)).items():
+                self.state.record(key, record)
+                self.world.put(keys.applied(OURS.controller, key), encode(record) if record else None)
+        for path, (value, revision) in list(etcd.items()):
+            if path.startswith(keys.PROTON):
+                self.feed.desired(Event(path, value, revision))
+            elif path.startswith(keys.CONTROLLER):
+                self.feed.answer(Event(path, value, revision))
+
+    def start(self) -> None:
+        self.reconciler.wake(self.state.keys())
+        self.tasks = [asyncio.create_task(self._run()), *(asyncio.create_task(self._deliver(p)) for p in self.events)]
+
+    async def _run(self) -> None:
+        await self.reconciler.run()
+
+    async def _deliver(self, prefix: bytes) -> None:
+        """Events arrive one after the other, each a moment after the one before."""
+        feed = self.feed.desired if prefix == keys.PROTON else self.feed.answer
+        while True:
+            await self.world.pause()
+            if self.events[prefix]:
+                feed(self.events[prefix].popleft())
+
+    def _wake(self, _: str, concerned: Any) -> None:
+        self.reconciler.wake(concerned)
+
+    async def write(self, writes: Writes) -> Written:
+        """As the recorder: it takes time on both ways, and only the leader may."""
+        await self.world.pause()
+        if not self.leading.alive:
+            await asyncio.Event().wait()  # A deposed one writes nothing; its term ends.
+        written = self.world.transact(writes)
+        await self.world.pause()
+        return written
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    @property
+    def is_at_rest(self) -> bool:
+        queue = self.reconciler.queue
+        return not (len(queue) or queue._later or any(self.events.values()))
+
+    def memory(self) -> Memory:
+        return Memory(
+            terms=frozenset({self.term.id}),
+            number=self.term.number,
+            epoch="",
+            book=dict(self.state.records),
+            replaced=True,
+        )
 
 
 class World:
@@ -142,7 +304,7 @@ class World:
 
     Args:
         proton: its schema.
-        seed: of the schedule: which key, which call, which event comes next.
+        seed: of all that is left to chance: how long things take, and what fails.
         failing: how many of a hundred callbacks raise.
     """
 
@@ -152,17 +314,37 @@ class World:
         self.failing = failing
         self.troubled = False
         """A callback has failed or the shim has crashed: calls may now be repeated."""
+        self.usurped = False
         self.etcd: dict[bytes, tuple[bytes, int]] = {}
+        self.wanted: dict[ObjectKey, bytes] = {}
+        """What proton-server's database holds."""
         self.revision = 1
-        self.backend = SimulatedBackend(self)
+        self.backend = SimulatedCalls(self)
         self.digests: dict[ObjectKey, dict[str, str]] = {}
         self.calls: list[str] = []
         self.claimed: dict[ObjectKey, str] = {}
         """The call that a record was last claimed for, until it is made."""
         self.doubtful: set[ObjectKey] = set()
         """Keys whose call was claimed and never made: the shim can't know, after a crash."""
-        self.steps = 0
-        self.restart()
+        self.former: list[Shim] = []
+        self.fence = 0
+        self.shim: Shim
+
+    async def __aenter__(self) -> World:
+        await self.restart()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for shim in (*self.former, self.shim):
+            await shim.stop()
+
+    @property
+    def state(self) -> State:
+        return self.shim.state
+
+    async def pause(self) -> None:
+        """Something takes its time."""
+        await asyncio.sleep(self.random.uniform(0, STEP))
 
     # -- etcd ------------------------------------------------------------------------------
 
@@ -173,187 +355,160 @@ class World:
             self.etcd[path] = (value, self.revision)
         elif self.etcd.pop(path, None) is None:
             return self.revision
-        for prefix, events in self._events.items():
+        for prefix, events in self.shim.events.items():
             if path.startswith(prefix):
                 events.append(Event(path, value, self.revision))
         return self.revision
 
-    def want(self, key: ObjectKey, attributes: dict[str, Any] | bytes | None) -> None:
+    def want(
+        self,
+        key: ObjectKey,
+        attributes: dict[str, Any] | bytes | None,
+        token: str = "",
+        inactive: tuple[WantedBinding, ...] = (),
+    ) -> None:
         """proton-server publishes an object, or deletes it."""
-        value = encode_attributes(attributes) if isinstance(attributes, dict) else attributes
+        value = attributes
+        if isinstance(attributes, dict):
+            is_port = key.object == self.proton.port.name
+            value = encode_port(attributes, token, inactive) if is_port else encode_attributes(attributes)
+        assert not isinstance(value, dict)
+        if value is None:
+            self.wanted.pop(key, None)
+        else:
+            self.wanted[key] = value
         self.put(keys.desired(key), value)
 
-    def answer_of(self, key: ObjectKey) -> Answer | None:
-        """The answer in etcd; None for none and for `{}`."""
+    def transact(self, writes: Writes) -> Written:
+        """One transaction of the recorder."""
+        answered = True
+        change = writes.answer
+        if change is not None:
+            expected = change.held.revision if change.held.exists else 0
+            answered = self.etcd.get(keys.answer(change.port), (b"", 0))[1] == expected
+        if answered or not writes.claim:
+            for key, record in writes.records.items():
+                self.put(keys.applied(OURS.controller, key), encode(record) if record else None)
+        if change is not None and answered:
+            self.put(keys.answer(change.port), encode(change.answer) if change.answer is not None else None)
+        return Written(self.revision, answered=answered)
+
+    def claims(self, call: Call) -> None:
+        """A call is claimed, or made; a claim that is followed by another call was never made."""
+        now = f"{call} {encode_attributes(call.object.attributes)!r} {call.references} {call.token}"
+        if self.claimed.setdefault(call.key, now) != now:
+            self.doubtful |= {call.key, call.object.id}  # A bind would have brought the port along.
+
+    def made(self, call: Call) -> None:
+        """A call was made to its end."""
+        self.claimed.pop(call.key, None)
+        self.doubtful.discard(call.key)
+        self.digests[call.object.id] = call.references
+        if call.callback is Callback.BIND_PORT:
+            self.claimed.pop(call.object.id, None)
+            self.doubtful.discard(call.object.id)
+
+    def answer_of(self, key: ObjectKey) -> PortAnswer:
+        """The answer in etcd."""
         value = self.etcd.get(keys.answer(key))
-        return decode_answer(value[0]) if value else None
+        return decode(PortAnswer, value[0]) if value else NOBODY
+
+    def answered_token(self, port: ObjectKey, host: str) -> str | None:
+        record = self.state.records.get(keys.binding(port, host))
+        return record.bound.token if record is not None and record.bound is not None else None
+
+    def wished(self, port: ObjectKey) -> set[str]:
+        """The hosts that a port is wanted on, as the shim knows it."""
+        return set(self.state.wishes(port))
+
+    # -- another controller --------------------------------------------------------------------
 
     def other_claims(self, key: ObjectKey, host: str) -> None:
         """Another controller claims a port, unless it is claimed."""
         held = self.answer_of(key)
-        if held is None or not held.host_id:
-            answer = Answer(controller="other", revision=self.revision, host_id=host, vif_type="tap")
-            self.put(keys.answer(key), encode(answer))
+        if held.active is None and not held.inactive:
+            entry = BindingAnswer(controller="other", revision=self.revision, host_id=host, vif_type="tap")
+            self.put(keys.answer(key), encode(PortAnswer.of(entry, ())))
 
     def other_releases(self, key: ObjectKey) -> None:
         """The other controller unbinds a port, if it has it."""
         held = self.answer_of(key)
-        if held is not None and held.controller == "other":
-            self.put(keys.answer(key), UNBOUND_ANSWER)
+        left = [entry for entry in held.bindings.values() if entry.controller != "other"]
+        if len(left) < len(held.bindings):
+            active = next((e for e in left if held.active and e.host_id == held.active.host_id), None)
+            self.put(keys.answer(key), encode(PortAnswer.of(active, (e for e in left if e is not active))))
 
-    # -- the shim --------------------------------------------------------------------------
+    # -- what happens to the shim ----------------------------------------------------------------
 
-    def restart(self) -> None:
-        """The shim dies, whatever is under way, and starts again from what etcd holds."""
-        self.state = State(self.proton)
-        self.due: set[ObjectKey] = set()
-        self.under_way: dict[ObjectKey, Generator[None]] = {}
-        self._events: dict[bytes, deque[Event]] = {keys.PROTON: deque(), keys.CONTROLLER: deque()}
-        self._feed = Feed({self.proton.name: self.proton}, {self.proton.name: self.state}, self._wake)
-        prefix = keys.applied_prefix(OURS.controller)
-        for path, (value, _) in self.etcd.items():
-            if path.startswith(prefix):
-                self._feed.record(path, value, prefix)
-        for path, (value, revision) in self.etcd.items():
-            if path.startswith(keys.PROTON):
-                self._feed.desired(Event(path, value, revision))
-            elif path.startswith(keys.CONTROLLER):
-                self._feed.answer(Event(path, value, revision))
-        self.due = self.state.keys()
+    async def restart(self, memory: Memory | None = None, *, hold: bool = False) -> None:
+        """The shim starts, and goes on from what etcd holds."""
+        self.fence += 1
+        self.shim = Shim(self, self.fence)
+        self.shim.load(memory)
+        self.shim.state.hold_all_absent = hold
+        self.shim.start()
 
-    def crash(self) -> None:
-        """As `restart`, in the midst of things."""
+    async def crash(self) -> None:
+        """The shim dies, whatever is under way, and starts again."""
         self.troubled = True
-        self.restart()
+        await self.shim.stop()
+        await self.restart()
 
-    def advance(self) -> bool:
-        """One step of anything that can go on; False when nothing can."""
-        moves = [prefix for prefix, events in self._events.items() if events]
-        ready = sorted(self.due - set(self.under_way))
-        choices = len(moves) + len(ready) + len(self.under_way)
-        if not choices:
-            return False
-        self.steps += 1
-        index = self.random.randrange(choices)
-        if index < len(moves):
-            self._deliver(moves[index])
-        elif index < len(moves) + len(ready):
-            key = ready[index - len(moves)]
-            self.due.discard(key)
-            self.under_way[key] = self._work(key)
-            self._go_on(key)
-        else:
-            self._go_on(list(self.under_way)[index - len(moves) - len(ready)])
-        return True
+    async def lose_etcd(self, withdrawn: list[ObjectKey]) -> None:
+        """etcd comes back empty; objects are withdrawn meanwhile; then everything is published again.
 
-    def settle(self, limit: int = 5000) -> None:
+        The shim lives, and takes what it knows into the new etcd.
+        """
+        self.troubled = True
+        await self.shim.stop()
+        self.etcd.clear()
+        for key in withdrawn:
+            self.wanted.pop(key, None)
+        await self.restart(self.shim.memory(), hold=True)
+        await asyncio.sleep(5 * STEP)
+        for key, value in self.wanted.items():
+            self.put(keys.desired(key), value)
+        while not self.shim.is_at_rest:
+            await asyncio.sleep(STEP)
+        self.state.hold_all_absent = False
+        self.shim.reconciler.wake(self.state.keys())
+
+    async def usurp(self) -> None:
+        """Another process leads while calls of this one are under way; they end late."""
+        self.troubled = self.usurped = True
+        old = self.shim
+        old.leading.alive = False
+        for task in old.tasks[1:]:
+            task.cancel()
+        self.former.append(old)
+        await self.restart()
+        asyncio.get_running_loop().create_task(self._note_late(old))
+
+    async def _note_late(self, old: Shim) -> None:
+        await asyncio.wait(old.tasks[:1], timeout=60)
+        for call in old.reconciler.late:
+            note = encode(Attempt(callback=call.callback, attributes=dict(call.object.attributes)))
+            self.shim.reconciler.take(late.doubt(note, call.key, self.state))
+        old.reconciler.late.clear()
+
+    async def advance(self, steps: int) -> None:
+        """Lets some things happen."""
+        await asyncio.sleep(steps * STEP / 2)
+
+    async def settle(self) -> None:
         """Goes on until nothing is left to do."""
         self.failing = 0
-        for _ in range(limit):
-            if not self.advance():
-                break
-        else:
-            raise AssertionError(f"does not come to rest; last calls: {self.calls[-10:]}")
+        async with asyncio.timeout(3600):
+            while True:
+                await asyncio.sleep(10 * STEP)
+                if self.shim.is_at_rest and not any(self._has_calls(old) for old in self.former):
+                    break
         for key in set(self.state.keys()):
-            step = next_step(key, self.state, OURS)
-            assert not isinstance(step, Call | Refresh | Drop), f"{key} was not woken for {step}"
+            for step in next_steps(key, self.state, OURS):
+                assert not isinstance(step, Call | Refresh | Drop), f"{key} was not woken for {step}"
 
-    def _wake(self, _: str, concerned: set[ObjectKey]) -> None:
-        self.due |= concerned
-
-    def _deliver(self, prefix: bytes) -> None:
-        event = self._events[prefix].popleft()
-        (self._feed.desired if prefix == keys.PROTON else self._feed.answer)(event)
-
-    def _go_on(self, key: ObjectKey) -> None:
-        try:
-            next(self.under_way[key])
-        except StopIteration:
-            del self.under_way[key]
-
-    def _work(self, key: ObjectKey) -> Generator[None]:
-        """The reconciler's way with one key; the shim can crash at each yield."""
-        while isinstance(step := next_step(key, self.state, OURS), Call):
-            claim = outcome.claim(step, self.state, OURS.controller)
-            now = f"{step} {step.object.revision} {step.references}"
-            if self.claimed.setdefault(key, now) != now:
-                self.doubtful.add(key)
-            if claim is None:
-                yield from self._attempt(step)
-                self.due.add(key)
-                return
-            if not (yield from self._write(claim)):
-                return
-        if isinstance(step, Refresh):
-            yield from self._write(outcome.refreshed(step, self.state, OURS.controller))
-        elif isinstance(step, Drop):
-            yield from self._write(outcome.dropped(step, self.state))
-
-    def _attempt(self, call: Call) -> Generator[None, None, None]:
-        self.calls.append(str(call))
-        self.backend.judge(call)
-        yield
-        if self.random.randrange(100) < self.failing:
-            yield from self._fail(call)
-            return
-        self.backend.judge(call)
-        done = self.backend.carry_out(call)
-        self.claimed.pop(call.object.id, None)
-        if call.callback is not Callback.UNBIND_PORT:
-            self.doubtful.discard(call.object.id)
-        self.digests[call.object.id] = call.references
-        yield
-        yield from self._write(self._outcome(call, done=done))
-
-    def _outcome(self, call: Call, *, done: bool) -> Writes:
-        if call.callback is not Callback.BIND_PORT:
-            return outcome.succeeded(call, self.state, OURS.controller)
-        if done:
-            return outcome.bound(call, "ovs", {"bridge": "b"}, self.state, OURS.controller)
-        self.troubled = True  # What follows a refusal may repeat what the backend knows.
-        return outcome.bind_refused(call, "no", self.state, OURS.controller)
-
-    def _fail(self, call: Call) -> Generator[None, None, None]:
-        self.troubled = True
-        if self.random.random() < 0.5:
-            self.backend.carry_out(call)
-        if self.random.random() < 0.5:
-            report = outcome.report(call, "failed", self.state, OURS.controller)
-            if report is not None:
-                yield from self._write(report)
-
-    def _write(self, writes: Writes) -> Generator[None, None, bool]:
-        yield  # It waits in the recorder.
-        revision, answered = self._transact(writes)
-        yield  # etcd has it, we don't know yet.
-        if writes.claim and not answered:
-            return False
-        if isinstance(writes.record, AppliedRecord):
-            self.due |= self.state.apply(writes.key, writes.base, writes.record)
-        elif writes.record is None:
-            self.due |= self.state.unapply(writes.key)
-        if writes.touches_answer and answered:
-            answer = writes.answer if isinstance(writes.answer, Answer) else None
-            held = HeldAnswer(answer=answer, revision=revision, exists=not writes.drop_answer)
-            self.due |= self.state.hear(writes.key, held)
-        return True
-
-    def _transact(self, writes: Writes) -> tuple[int, bool]:
-        answer_key, record_key = keys.answer(writes.key), keys.applied(OURS.controller, writes.key)
-        answered = True
-        if writes.touches_answer:
-            held = writes.held
-            expected = held.revision if held is not None and held.exists else 0
-            answered = self.etcd.get(answer_key, (b"", 0))[1] == expected
-        if answered or not writes.claim:
-            if isinstance(writes.record, AppliedRecord):
-                self.put(record_key, encode(writes.record))
-            elif writes.record is None:
-                self.put(record_key, None)
-        if writes.touches_answer and answered:
-            value = encode(writes.answer) if isinstance(writes.answer, Answer) else UNBOUND_ANSWER
-            self.put(answer_key, None if writes.drop_answer else value)
-        return self.revision, answered
+    def _has_calls(self, old: Shim) -> bool:
+        return bool(old.reconciler._under_way or old.reconciler.late)
 
     # -- what must have come of it ---------------------------------------------------------
 
@@ -370,19 +525,30 @@ class World:
         """At rest: the backend, the records and the answers are what follows from what is wanted."""
         assert not self.backend.complaints, self.backend.complaints
         wanted = {key: obj for key in self.state.desired if (obj := self.state.desired.find(key))}
-        bound = {key for key, obj in wanted.items() if self._shall_be_bound(key, obj)}
+        bound = {(key, host) for key in wanted for host in self._hosts_due(key)}
         present = {key: obj for key, obj in wanted.items() if self._shall_be_there(obj, wanted, bound)}
-        refused = {k for k, o in wanted.items() if self._is_refused(k, o)}
         vague = self._vague(wanted)
         told, due = set(self.backend.objects) - vague, set(present) - vague
         assert told == due, f"too much {told - due}, lacking {due - told}"
         assert set(self.backend.bound) == bound, f"bound {list(self.backend.bound)}, wanted {bound}"
-        certain = {key for key, record in self.records().items() if not record.claimed and record.attempted is None}
+        records = self.records()
+        certain = {k for k, r in records.items() if not (r.claimed or r.attempt or keys.is_binding(k))}
         assert certain - vague == due, f"recorded {certain - vague}, wanted {due}"
         for key in due:
-            assert self.backend.objects[key].attributes == present[key].attributes
-        for key, obj in wanted.items():
-            self._check_answer(key, obj, bound, refused)
+            assert self._agrees(key, present[key]), f"{key}: {self.backend.objects[key]}, wanted {present[key]}"
+        for key, host in bound:
+            wish = self.state.wishes(key)[host]
+            assert self.backend.bound[key, host].active == wish.port.active, f"{key} on {host}"
+            assert self.backend.bound[key, host]["profile"] == wish.port["profile"]
+        for key in wanted:
+            self._check_answer(key, bound)
+
+    def _agrees(self, key: ObjectKey, wanted: Object) -> bool:
+        held = self.backend.objects[key].attributes
+        if wanted.base is not Base.PORT or not self.backend.hosts(key):
+            return held == wanted.attributes or wanted.base is Base.PORT
+        # Of two bindings either may be the one that the backend heard of last.
+        return {**held, "host_id": 0, "profile": 0} == {**wanted.attributes, "host_id": 0, "profile": 0}
 
     def _vague(self, wanted: dict[ObjectKey, Object]) -> set[ObjectKey]:
         """Ports that are refused, or in use by another, and their interfaces: they stay what they were.
@@ -392,42 +558,51 @@ class World:
         ports = {key for key, obj in wanted.items() if self._is_in_use(key) or self._is_refused(key, obj)}
         return ports | {k for k, o in wanted.items() if o.base is Base.INTERFACE and ports & set(self.backend.names(o))}
 
-    def _check_answer(self, key: ObjectKey, obj: Object, bound: set[ObjectKey], refused: set[ObjectKey]) -> None:
-        answer = self.answer_of(key)
-        if key in bound:
-            assert answer is not None
-            assert (answer.controller, answer.revision, answer.vif_type) == (OURS.controller, obj.revision, "ovs")
-            assert answer.host_id == obj["host_id"]
-        elif key in refused:
-            assert answer is not None
-            assert (answer.revision, answer.vif_type, answer.reason) == (obj.revision, BINDING_FAILED, "no")
-        else:
-            assert answer is None or answer.controller == "other", answer
+    def _check_answer(self, key: ObjectKey, bound: set[Place]) -> None:
+        if key.object != self.proton.port.name:
+            return
+        entries = {h: e for h, e in self.answer_of(key).bindings.items() if e.controller == OURS.controller}
+        for host, wish in self.state.wishes(key).items():
+            if (key, host) in bound:
+                assert (entries[host].token, entries[host].vif_type) == (wish.token, "ovs"), entries[host]
+                if wish.port.active:
+                    assert self.answer_of(key).active == entries[host]
+            elif self._is_refused(key, wish.port) and OURS.owns(host) and host in entries:
+                assert entries[host].vif_type == BINDING_FAILED
+                assert entries[host].reason == "no"
+        due = {host for port, host in bound if port == key}
+        refused = {host for host, entry in entries.items() if entry.vif_type == BINDING_FAILED}
+        assert set(entries) - refused == due, f"{key}: answered {entries}, bound {due}"
 
-    def _wants_bind(self, key: ObjectKey, obj: Object) -> bool:
-        if obj.base is not Base.PORT or not (obj["host_id"] and obj["device_id"]):
-            return False
-        return OURS.owns(str(obj["host_id"])) and not self._is_in_use(key)
+    def _hosts_due(self, key: ObjectKey) -> list[str]:
+        wishes, answer = self.state.wishes(key), self.answer_of(key)
+        theirs = {host for host, entry in answer.bindings.items() if entry.controller == "other"}
+        active = answer.active
+        usurped = active is not None and active.controller == "other" and active.host_id not in wishes
+        return [
+            host
+            for host, wish in wishes.items()
+            if OURS.owns(host)
+            and host not in theirs
+            and not (wish.port.active and usurped)
+            and wish.port["vnic_type"] != REFUSED
+        ]
 
     def _is_in_use(self, key: ObjectKey) -> bool:
-        answer = self.answer_of(key)
-        return answer is not None and answer.controller == "other" and bool(answer.host_id)
+        return any(entry.controller == "other" for entry in self.answer_of(key).bindings.values())
 
     def _is_refused(self, key: ObjectKey, obj: Object) -> bool:
-        return self._wants_bind(key, obj) and obj["vnic_type"] == REFUSED
+        return obj.base is Base.PORT and obj["vnic_type"] == REFUSED and any(map(OURS.owns, self.state.wishes(key)))
 
-    def _shall_be_bound(self, key: ObjectKey, obj: Object) -> bool:
-        return self._wants_bind(key, obj) and not self._is_refused(key, obj)
-
-    def _shall_be_there(self, obj: Object, wanted: dict[ObjectKey, Object], bound: set[ObjectKey]) -> bool:
+    def _shall_be_there(self, obj: Object, wanted: dict[ObjectKey, Object], bound: set[Place]) -> bool:
         if obj.base is Base.PORT:
-            return not obj["host_id"] or OURS.owns(str(obj["host_id"]))
-        model = self.state.desired
+            hosts = self.state.wishes(obj.id)
+            return not obj["host_id"] or OURS.owns(str(obj["host_id"])) or any(map(OURS.owns, hosts))
         for key in self.backend.names(obj):
             target = wanted.get(key)
             if target is None or not self._shall_be_there(target, wanted, bound):
                 return False
         if obj.base is Base.SERVICE_BINDING:
-            owner = model.port_of(obj)
-            return owner is not None and owner.id in bound
+            owner = self.state.desired.port_of(obj)
+            return owner is not None and any(port == owner.id for port, _ in bound)
         return True

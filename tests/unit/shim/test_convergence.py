@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 from typing import Any
@@ -11,6 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gluon.contract.records import WantedBinding
+from gluon.schema import Proton
+
+from . import virtual_time
 from .samples import L3VPN, SFC, name, values
 from .simulation import REFUSED, World
 
@@ -23,6 +26,8 @@ SETTINGS = settings(
 )
 
 NUMBERS = st.integers(1, 2)
+TOKEN, INACTIVE = "token", "inactive"
+"""Of a port: what goes with it beside its attributes."""
 HOSTS = st.sampled_from([None, "host-1", "host-2", "foreign"])
 
 
@@ -33,6 +38,9 @@ def port(draw: st.DrawFn) -> dict[str, Any]:
         "device_id": draw(st.sampled_from(["vm", "vm", None])),
         "name": draw(st.sampled_from("ab")),
         "vnic_type": draw(st.sampled_from(["normal", "normal", "direct", REFUSED])),
+        "profile": draw(st.sampled_from([None, None, {"migrating_to": "host-2"}])),
+        TOKEN: draw(st.sampled_from(["t1", "t1", "t2"])),
+        INACTIVE: draw(st.sampled_from([(), (), (), ("host-1",), ("host-2",), ("foreign",)])),
     }
 
 
@@ -74,6 +82,8 @@ pauses = st.tuples(st.just("advance"), st.integers(1, 12))
 others = st.tuples(st.sampled_from(["other_claims", "other_releases"]), NUMBERS)
 garbage = st.tuples(st.just("garbage"), OBJECTS, NUMBERS)
 crashes = st.just(("crash",))
+losses = st.tuples(st.just("lose_etcd"), st.lists(st.tuples(OBJECTS, NUMBERS), max_size=2))
+usurpers = st.just(("usurp",))
 
 
 def want(object_type: str, **attributes: Any) -> tuple[Any, ...]:
@@ -99,27 +109,47 @@ def scripts(*actions: st.SearchStrategy[Any]) -> st.SearchStrategy[list[tuple[An
 
 CALM = scripts(others)
 WILD = scripts(others, garbage, crashes, crashes)
+LOST = scripts(others, crashes, losses, losses)
+USURPED = scripts(crashes, usurpers, usurpers)
 
 
-def play(world: World, script: list[tuple[Any, ...]]) -> None:
+def publish(world: World, object_type: str, number: int, attributes: dict[str, Any] | None, **more: Any) -> None:
+    """As proton-server publishes an object; a port with its token and its inactive bindings."""
+    key = name(object_type, number, world.proton)
+    if attributes is None:
+        world.want(key, None)
+        return
+    given = {**attributes, **more}
+    token, hosts = given.pop(TOKEN, ""), given.pop(INACTIVE, ())
+    if given.get("host_id") is None or given.get("device_id") is None:
+        token, hosts = "", ()
+    inactive = tuple(
+        WantedBinding(host_id=host, token=f"{token}@{host}", vnic_type=given.get("vnic_type") or "normal")
+        for host in hosts
+        if host != given.get("host_id")
+    )
+    world.want(key, values(object_type, number, world.proton, **given), token, inactive)
+
+
+async def play(world: World, script: list[tuple[Any, ...]]) -> None:
     log.info("script %s", script)
     for action, *arguments in script:
-        if action == "want":
-            object_type, number, attributes = arguments
-            given_ = None if attributes is None else values(object_type, number, **attributes)
-            world.want(name(object_type, number), given_)
-        elif action == "garbage":
-            world.troubled = True
-            world.want(name(*arguments), b"{" if arguments[1] == 1 else b'{"tenant_id": 5}')
-        elif action == "other_claims":
-            world.other_claims(name("Port", arguments[0]), "host-1")
-        elif action == "other_releases":
-            world.other_releases(name("Port", arguments[0]))
-        elif action == "crash":
-            world.crash()
-        else:
-            for _ in range(arguments[0]):
-                world.advance()
+        match action:
+            case "want":
+                publish(world, *arguments)
+            case "garbage":
+                world.troubled = True
+                world.want(name(*arguments), b"{" if arguments[1] == 1 else b'{"tenant_id": 5}')
+            case "other_claims":
+                world.other_claims(name("Port", arguments[0]), "host-1")
+            case "other_releases":
+                world.other_releases(name("Port", arguments[0]))
+            case "lose_etcd":
+                await world.lose_etcd([name(*each) for each in arguments[0]])
+            case "advance":
+                await world.advance(arguments[0])
+            case _:
+                await getattr(world, action)()
 
 
 def mend(world: World) -> None:
@@ -129,19 +159,18 @@ def mend(world: World) -> None:
     """
     for number in (1, 2):
         for object_type in ATTRIBUTES:
-            key = name(object_type, number)
-            found = world.etcd.get(b"/proton/" + key.path)
-            if object_type == "VpnAfConfig" or (found and found[0] in {b"{", b'{"tenant_id": 5}'}):
+            found = world.wanted.get(name(object_type, number))
+            if object_type == "VpnAfConfig" or found in {b"{", b'{"tenant_id": 5}'}:
                 more = {"service_id": name("VpnService", 1).key} if object_type == "VpnBinding" else {}
-                world.want(key, values(object_type, number, **more))
+                publish(world, object_type, number, {}, **more)
 
 
-def empty(world: World) -> None:
+async def empty(world: World) -> None:
     for number in (1, 2):
         world.other_releases(name("Port", number))
         for object_type in ATTRIBUTES:
             world.want(name(object_type, number), None)
-    world.settle()
+    await world.settle()
     assert not world.backend.complaints, world.backend.complaints
     assert not world.backend.objects
     assert not world.backend.bound
@@ -149,63 +178,86 @@ def empty(world: World) -> None:
     assert not [path for path in world.etcd if path.startswith(b"/controller/")]
 
 
+async def to_the_end(script: list[tuple[Any, ...]], seed: int, failing: int = 0) -> None:
+    async with World(L3VPN, seed, failing) as world:
+        try:
+            await play(world, script)
+            mend(world)
+            await world.settle()
+            world.check()
+            await empty(world)
+        except AssertionError as error:
+            story = "\n  ".join([f"seed {seed}, failing {failing}", *map(str, script), "calls:", *world.calls])
+            raise AssertionError(f"{error}\n  {story}") from error
+
+
 @SETTINGS
 @given(script=CALM, seed=st.integers(0, 2**32))
 def test_any_changes_in_any_order_lead_to_what_is_wanted(script: list[tuple[Any, ...]], seed: int) -> None:
-    world = World(L3VPN, seed)
-    play(world, script)
-    mend(world)
-    world.settle()
-    log.info("calls %s", world.calls)
-    world.check()
-    empty(world)
+    virtual_time.run(to_the_end(script, seed))
 
 
 @SETTINGS
 @given(script=WILD, seed=st.integers(0, 2**32), failing=st.sampled_from([0, 0, 30]))
-def test_timesfailures_and_garbage_leave_no_trace(script: list[tuple[Any, ...]], seed: int, failing: int) -> None:
-    world = World(L3VPN, seed, failing)
-    play(world, script)
-    mend(world)
-    world.settle()
-    log.info("calls %s", world.calls)
-    world.check()
-    empty(world)
+def test_crashes_failures_and_garbage_leave_no_trace(script: list[tuple[Any, ...]], seed: int, failing: int) -> None:
+    virtual_time.run(to_the_end(script, seed, failing))
+
+
+@SETTINGS
+@given(script=LOST, seed=st.integers(0, 2**32), failing=st.sampled_from([0, 0, 30]))
+def test_a_lost_etcd_leaves_no_trace(script: list[tuple[Any, ...]], seed: int, failing: int) -> None:
+    virtual_time.run(to_the_end(script, seed, failing))
+
+
+@SETTINGS
+@given(script=USURPED, seed=st.integers(0, 2**32), failing=st.sampled_from([0, 0, 30]))
+def test_calls_that_end_after_their_term_leave_no_trace(
+    script: list[tuple[Any, ...]], seed: int, failing: int
+) -> None:
+    virtual_time.run(to_the_end(script, seed, failing))
 
 
 @SETTINGS
 @given(script=CALM, seed=st.integers(0, 2**32))
 def test_after_a_restart_at_rest_nothing_is_called(script: list[tuple[Any, ...]], seed: int) -> None:
-    world = World(L3VPN, seed)
-    play(world, script)
-    mend(world)
-    world.settle()
-    calls, etcd = list(world.calls), dict(world.etcd)
-    world.restart()
-    world.settle()
-    assert world.calls == calls
-    assert world.etcd == etcd
+    async def check() -> None:
+        async with World(L3VPN, seed) as world:
+            await play(world, script)
+            mend(world)
+            await world.settle()
+            calls, etcd = list(world.calls), dict(world.etcd)
+            await world.shim.stop()
+            await world.restart()
+            await world.settle()
+            assert world.calls == calls
+            assert world.etcd == etcd
+
+    virtual_time.run(check())
 
 
 @SETTINGS
 @given(script=CALM, seed=st.integers(0, 2**32), other=st.integers(0, 2**32))
 def test_what_was_missed_while_down_is_dealt_with(script: list[tuple[Any, ...]], seed: int, other: int) -> None:
     """The same changes, all at once after a restart, come to the same end."""
-    half = len(script) // 2
-    ends = []
-    for schedule, together in ((seed, False), (other, True)):
-        world = World(L3VPN, schedule)
-        play(world, [action for action in script[:half] if action[0] == "want"])
-        mend(world)
-        world.settle()
-        rest = [action for action in script[half:] if together is False or action[0] == "want"]
-        play(world, [action for action in rest if not action[0].startswith("other")])
-        if together:
-            world.restart()
-        mend(world)
-        world.settle()
-        world.check()
-        ends.append(({k: o.attributes for k, o in world.backend.objects.items()}, set(world.backend.bound)))
+
+    async def end(schedule: int, *, together: bool) -> Any:
+        half = len(script) // 2
+        async with World(L3VPN, schedule) as world:
+            await play(world, [action for action in script[:half] if action[0] == "want"])
+            mend(world)
+            await world.settle()
+            rest = [action for action in script[half:] if together is False or action[0] == "want"]
+            if together:
+                await world.shim.stop()
+            await play(world, [action for action in rest if not action[0].startswith("other")])
+            if together:
+                await world.restart()
+            mend(world)
+            await world.settle()
+            world.check()
+            return {k: o.attributes for k, o in world.backend.objects.items()}, set(world.backend.bound)
+
+    ends = [virtual_time.run(end(seed, together=False)), virtual_time.run(end(other, together=True))]
     # A refused port is there or not as it was there before; all else is the same.
     ports = {name("Port", number) for number in (1, 2)}
     interfaces = {name(t, number) for number in (1, 2) for t in ("Interface", "VpnBinding")}
@@ -244,28 +296,30 @@ THERE_AND_BACK = {
 @pytest.mark.parametrize("what", THERE_AND_BACK)
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_a_crash_anywhere_forgets_nothing_even_if_the_wish_goes_back(what: str, times: int) -> None:
-    """Changed, crashed at each possible step, and changed back while down: a record alone looks right then."""
+    """Changed, crashed at each possible moment, and changed back while down: a record alone looks right then."""
     object_type, before, change = THERE_AND_BACK[what]
     base = {"service_id": name("VpnService", 1).key} if object_type == "VpnBinding" else {}
-    start = values(object_type, 1, **{**base, **before})
+    start = {**base, **before}
     end = None if change is None else {**start, **change}
-    for step in itertools.count(0, 3 if times == 2 else 1):
-        world = World(L3VPN, seed=step)
-        play(world, [("want", "VpnAfConfig", 2, {}), ("want", "VpnService", 2, {}), *EVERYTHING])
-        play(world, [("want", "Port", 2, {"host_id": "host-1", "device_id": "vm"})])
-        world.want(name(object_type, 1), start)
-        world.settle()
-        for _ in range(times):
-            world.want(name(object_type, 1), end)
-            moved = [world.advance() for _ in range(step)]
-            world.want(name(object_type, 1), start)
-            world.crash()
-        mend(world)
-        world.settle()
-        world.check()
-        empty(world)
-        if not all(moved):
-            return
+
+    async def crash_at(step: int) -> None:
+        async with World(L3VPN, seed=step) as world:
+            await play(world, [("want", "VpnAfConfig", 2, {}), ("want", "VpnService", 2, {}), *EVERYTHING])
+            publish(world, "Port", 2, {"host_id": "host-1", "device_id": "vm"})
+            publish(world, object_type, 1, start)
+            await world.settle()
+            for _ in range(times):
+                publish(world, object_type, 1, end)
+                await world.advance(step)
+                publish(world, object_type, 1, start)
+                await world.crash()
+            mend(world)
+            await world.settle()
+            world.check()
+            await empty(world)
+
+    for step in range(0, 30, 3 if times == 2 else 1):
+        virtual_time.run(crash_at(step))
 
 
 SFC_TYPES = ["Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder", "SfDataPlaneLocator", "SffSfBinding"]
@@ -277,22 +331,24 @@ SFC_TYPES = ["Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder",
     seed=st.integers(0, 2**32),
 )
 def test_a_second_proton_follows_the_same_rules(script: list[tuple[str, int, bool, int]], seed: int) -> None:
-    world = World(SFC, seed)
-    for object_type, number, wanted, steps in script:
-        more: dict[str, Any] = {}
-        if object_type == "Port":
-            more = {"host_id": "host-1", "device_id": "vm"}
-        elif object_type == "SfDataPlaneLocator":
-            more = {"service_id": name("ServiceFunction", number, SFC).key, "l4_port": 1 + steps}
-        elif object_type == "SffSfBinding":
-            more = {
-                "service_function_forwarder": name("ServiceFunctionForwarder", number, SFC).key,
-                "service_function": name("ServiceFunction", number, SFC).key,
-            }
-        attributes = values(object_type, number, SFC, **more) if wanted else None
-        world.want(name(object_type, number, SFC), attributes)
-        for _ in range(steps):
-            world.advance()
-    world.settle()
-    log.info("calls %s", world.calls)
-    world.check()
+    virtual_time.run(second_proton(SFC, script, seed))
+
+
+async def second_proton(proton: Proton, script: list[tuple[str, int, bool, int]], seed: int) -> None:
+    async with World(proton, seed) as world:
+        for object_type, number, wanted, steps in script:
+            more: dict[str, Any] = {}
+            if object_type == "Port":
+                more = {"host_id": "host-1", "device_id": "vm"}
+            elif object_type == "SfDataPlaneLocator":
+                more = {"service_id": name("ServiceFunction", number, proton).key, "l4_port": 1 + steps}
+            elif object_type == "SffSfBinding":
+                more = {
+                    "service_function_forwarder": name("ServiceFunctionForwarder", number, proton).key,
+                    "service_function": name("ServiceFunction", number, proton).key,
+                }
+            publish(world, object_type, number, more if wanted else None)
+            await world.advance(steps)
+        await world.settle()
+        log.info("calls %s", world.calls)
+        world.check()

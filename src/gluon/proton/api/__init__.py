@@ -1,7 +1,8 @@
-"""The REST API: routes made from the schema, bodies, errors, and the OpenAPI document.
+"""The REST API: routes made from the schema, bodies, errors, and its description.
 
 Belongs here: everything that knows of HTTP.
-Does not belong here: what a request does (`gluon.proton.service`).
+Does not belong here: the effect of a request (`gluon.proton.service`); the database
+(`gluon.proton.storage`), whose errors the service hands on.
 """
 
 from gluon.proton.api.application import build_application

@@ -1,12 +1,11 @@
-"""The ASGI application: FastAPI with one route for each path of the schema."""
+"""The ASGI application: one route for each path of the schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,45 +13,47 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gluon.contract import rest
-from gluon.proton.api import handlers
+from gluon.proton.api import documentation, handlers
 from gluon.proton.api.boundary import Boundary
 from gluon.proton.api.errors import error_response, routing_response
 from gluon.proton.api.handlers import Handler, ObjectHandlers
-from gluon.proton.api.openapi import document
 from gluon.proton.api.paths import collection_template, families
-from gluon.proton.service import Objects
+from gluon.proton.api.port_bindings import PortBindingHandlers
+from gluon.proton.service import Objects, PortBindings
 from gluon.schema import Proton
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's number for it, for the metrics."""
 
 
 def build_application(
-    objects: Objects, protons: Mapping[str, Proton], *, max_body_size: int, extra_routes: Sequence[BaseRoute] = ()
+    objects: Objects,
+    bindings: PortBindings,
+    protons: Mapping[str, Proton],
+    *,
+    max_body_size: int,
+    extra_routes: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
     """Builds the API of all protons.
 
     Args:
-        objects: what the routes call.
-        protons: what is served, by name.
+        objects: the use cases of objects.
+        bindings: the use cases of ports' bindings.
+        protons: the protons to serve, by name.
         max_body_size: most bytes of a request's body.
         extra_routes: such as `/healthz`.
     """
-    application = FastAPI(title="Gluon", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    paths = _paths(objects, bindings, protons, max_body_size)
+    application = Starlette(
+        routes=[*extra_routes, *documentation.routes(protons), *(_route(path, methods) for path, methods in paths)],
+        exception_handlers={HTTPException: _routing_error},
+    )
     application.router.redirect_slashes = False
-    application.openapi = lambda: _document(application, protons)  # type: ignore[method-assign]
-    application.add_exception_handler(HTTPException, _routing_error)
-    application.router.routes.extend(extra_routes)
-    for path, methods in _paths(objects, protons, max_body_size):
-        application.router.routes.append(_route(path, methods))
     return Boundary(application)
 
 
-def _document(application: FastAPI, protons: Mapping[str, Proton]) -> dict[str, Any]:
-    if application.openapi_schema is None:
-        application.openapi_schema = document(protons)
-    return application.openapi_schema
-
-
 def _paths(
-    objects: Objects, protons: Mapping[str, Proton], max_body: int
+    objects: Objects, bindings: PortBindings, protons: Mapping[str, Proton], max_body: int
 ) -> Sequence[tuple[str, Mapping[str, Handler]]]:
     paths: list[tuple[str, Mapping[str, Handler]]] = [(rest.ROOT, {"GET": handlers.protons(protons)})]
     for proton in protons.values():
@@ -63,6 +64,7 @@ def _paths(
                 made = ObjectHandlers(objects, proton, object_type, below=below, max_body=max_body)
                 path = collection_template(proton, object_type, below)
                 paths += [(path, made.collection()), (f"{path}/{{key}}", made.item())]
+        paths += PortBindingHandlers(bindings, proton, max_body=max_body).by_path().items()
     return paths
 
 
@@ -76,7 +78,8 @@ def _route(path: str, methods: Mapping[str, Handler]) -> Route:
         try:
             return await handler(request)
         except ClientDisconnect:
-            raise
+            # Nobody gets this answer, but an exception would be logged as the server's fault.
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception as error:  # noqa: BLE001 - every error has one place where it becomes an answer
             return error_response(error)
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gluon.proton.api.errors import BadRequest, TooLarge
-from gluon.proton.storage import Stored
+from gluon.proton.service import Stored
 from gluon.schema import Value
 
 _encoder = msgspec.json.Encoder()
@@ -30,8 +30,8 @@ async def read_object(request: Request, limit: int) -> dict[str, Value]:
     body = await _read(request, limit)
     try:
         decoded = msgspec.json.decode(body)
-        # Of a member that is given twice msgspec keeps the last; which one the client meant can't
-        # be told, so such a body is refused.  The standard library's parser lets us see both.
+        # msgspec keeps the last of two members with the same name; nobody can tell which one the
+        # client meant, so such a body is refused.  The standard library's parser lets us see both.
         json.loads(body, object_pairs_hook=_refuse_duplicates)
     except RecursionError as error:
         raise BadRequest("the body is nested too deeply; send a flat JSON object") from error

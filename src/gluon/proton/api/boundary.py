@@ -40,7 +40,7 @@ class Boundary:
         try:
             await self.application(inner, receive, watch)
         finally:
-            # Any other label would grow with what clients make up.
+            # Any other label would let clients make up as many as they like.
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = inner.get("gluon.route", "other")
             REQUESTS.labels(method, route, str(status)).inc()

@@ -1,4 +1,4 @@
-"""From what went wrong to the one error body.
+"""From an exception to the one error body.
 
 ApiError
 ├── BadRequest   400: the request itself can't be read
@@ -15,8 +15,15 @@ import msgspec
 from starlette.responses import Response
 
 from gluon.contract.rest import Error, ErrorBody, ErrorDetail
-from gluon.proton.service import Conflict, NotFound
-from gluon.proton.storage import ChangedMeanwhile, DatabaseUnavailable, Duplicate, InUse, ReferenceMissing
+from gluon.proton.service import (
+    ChangedMeanwhile,
+    Conflict,
+    DatabaseUnavailable,
+    Duplicate,
+    InUse,
+    NotFound,
+    ReferenceMissing,
+)
 from gluon.schema import InvalidAttributes
 
 log = logging.getLogger(__name__)
@@ -48,6 +55,7 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
     TooLarge: (413, "too_large"),
     DatabaseUnavailable: (503, "unavailable"),
 }
+"""Status and code; they hold for subclasses too."""
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 """The codes of errors that routing raises."""
@@ -57,12 +65,10 @@ def error_response(error: Exception) -> Response:
     """The answer to a request that failed; an error that nobody expected is logged."""
     if isinstance(error, InvalidAttributes):
         return _response(_invalid(error))
-    known = _CODES.get(type(error))
+    known = next((_CODES[each] for each in type(error).__mro__ if each in _CODES), None)
     if known is None:
         return _unexpected(error)
     status, code = known
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("%s", error)
     return _response(Error(status=status, code=code, message=str(error), details=_details(error)))
 
 
@@ -80,7 +86,7 @@ def _details(error: Exception) -> tuple[ErrorDetail, ...]:
 
 def _invalid(error: InvalidAttributes) -> Error:
     details = tuple(ErrorDetail(attribute=p.attribute, message=p.message) for p in error.problems)
-    message = f"what was given is not valid, so nothing was done: {error}"
+    message = f"the request is not valid, so nothing was done: {error}"
     return Error(status=400, code="invalid_attributes", message=message, details=details)
 
 

@@ -1,8 +1,8 @@
-"""What each route does: from a request to a call of the service, and back."""
+"""The handlers of the routes: from a request to a call of the service, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import unquote
 
 import msgspec
@@ -17,6 +17,8 @@ from gluon.schema import InvalidAttributes, ObjectType, Problem, Proton, Value, 
 Handler = Callable[[Request], Awaitable[Response]]
 
 MAX_LIMIT = 2**31 - 1
+PAGING = ("limit", "marker")
+"""The parameters of a list's query that are no filters."""
 
 
 class ObjectHandlers:
@@ -30,7 +32,7 @@ class ObjectHandlers:
         Args:
             objects: the service.
             proton: the object type's proton.
-            object_type: what is created, listed, ...
+            object_type: the type of the objects.
             below: the parent's type, for the routes below it.
             max_body: most bytes of a body.
         """
@@ -76,15 +78,18 @@ class ObjectHandlers:
     def _target(self, request: Request) -> Target:
         if self._below is None:
             return self._plain
-        parent = Parent(self._below, _key(self._below, request.path_params["parent_key"]))
+        parent = Parent(self._below, object_key(self._below, request.path_params["parent_key"]))
         return Target(proton=self._proton, object_type=self._type, parent=parent)
 
     def _key(self, request: Request) -> str:
-        return _key(self._type, request.path_params["key"])
+        return object_key(self._type, request.path_params["key"])
 
     def _query(self, request: Request) -> tuple[int | None, str | None, dict[str, Value]]:
         given = request.query_params.multi_items()
-        filters = parse_filters(self._type, [(n, v) for n, v in given if n not in ("limit", "marker")])
+        filters = parse_filters(self._type, [(n, v) for n, v in given if n not in PAGING])
+        twice = [Problem(name, "given twice; give one value") for name in PAGING if given_twice(name, given)]
+        if twice:
+            raise InvalidAttributes(twice)
         paging = dict(given)
         return _limit(paging.get("limit")), self._marker(paging.get("marker")), filters
 
@@ -105,7 +110,12 @@ def _limit(text: str | None) -> int | None:
     return int(text)
 
 
-def _key(object_type: ObjectType, encoded: str) -> str:
+def given_twice(name: str, query: Sequence[tuple[str, str]]) -> bool:
+    """Whether a query has several values of that name; which one the client meant can't be told."""
+    return [n for n, _ in query].count(name) > 1
+
+
+def object_key(object_type: ObjectType, encoded: str) -> str:
     """The canonical key in a URL; one that no object can have is not found, like any other."""
     text = unquote(encoded, errors="replace")
     try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon.schema import Attribute, AttributeType, ObjectType
-from gluon.schema.values import expected, integer_range
+from gluon.schema import Attribute, AttributeType, ObjectType, Proton
 
 Schema = dict[str, Any]
 
@@ -20,11 +19,20 @@ META: Schema = {
         "description": "Why a controller has not applied the object; null while nothing is wrong.",
     },
 }
+BINDING_STATUS: Schema = {
+    "type": "string",
+    "enum": ["ACTIVE", "INACTIVE"],
+    "description": "Whether it is the active one of the port's bindings.",
+}
+BINDING_REASON: Schema = {
+    "type": ["string", "null"],
+    "description": "Why the port is not bound to the host; null while nothing is wrong.",
+}
 
 
 def created(object_type: ObjectType, *, parent_key: str = "") -> Schema:
     """The body of a create; below a parent its key may be left out."""
-    required = [a.name for a in _writable(object_type) if _must_be_given(a) and a.name != parent_key]
+    required = [a.name for a in object_type.writable if a.must_be_given and a.name != parent_key]
     return _body(object_type, required)
 
 
@@ -37,12 +45,45 @@ def shown(object_type: ObjectType) -> Schema:
     """An object as it is answered."""
     properties = {a.name: _described(a, _value(a, answer=True), nullable=True) for a in object_type.attributes.values()}
     return {
-        "type": "object",
         "description": object_type.description,
-        "properties": {**properties, **META},
-        "required": [*properties, *META],
-        "additionalProperties": False,
+        **_strict({**properties, **META}, [*properties, *META]),
     }
+
+
+def binding_created(proton: Proton) -> Schema:
+    """The body of a new binding: as Neutron has it, or just the binding."""
+    vnic_type, profile = (proton.port.attributes[name] for name in ("vnic_type", "profile"))
+    binding = _strict(
+        {
+            "host": {**host_schema(proton), "description": "The host to prepare the port on."},
+            "vnic_type": _described(vnic_type, _value(vnic_type, answer=False), nullable=True),
+            "profile": {"type": ["object", "null"], "description": profile.description},
+        },
+        ["host"],
+    )
+    return {"oneOf": [_strict({"binding": binding}, ["binding"]), binding]}
+
+
+def binding_shown(proton: Proton) -> Schema:
+    """A binding as it is answered."""
+    attributes = proton.port.attributes
+    names = ("vnic_type", "profile", "vif_type", "vif_details")
+    members = {n: _described(attributes[n], _value(attributes[n], answer=True), nullable=True) for n in names}
+    properties = {
+        "host": {"type": "string", "description": "The host."},
+        **members,
+        "status": BINDING_STATUS,
+        "status_reason": BINDING_REASON,
+    }
+    return {
+        "description": f"The binding of a {proton.port.name} to one host.",
+        **_strict(properties, list(properties)),
+    }
+
+
+def host_schema(proton: Proton) -> Schema:
+    """A host in a URL or a body."""
+    return {**_value(proton.port.attributes["host_id"], answer=False), "minLength": 1}
 
 
 def filter_schema(attribute: Attribute) -> Schema:
@@ -57,33 +98,21 @@ def key_schema(object_type: ObjectType) -> Schema:
 
 
 def _body(object_type: ObjectType, required: list[str]) -> Schema:
-    schema: Schema = {
-        "type": "object",
-        "properties": {
-            a.name: _described(a, _value(a, answer=False), nullable=not _never_null(a)) for a in _writable(object_type)
-        },
-        "additionalProperties": False,
+    properties = {
+        a.name: _described(a, _value(a, answer=False), nullable=not a.never_null) for a in object_type.writable
     }
+    return _strict(properties, required)
+
+
+def _strict(properties: Schema, required: list[str]) -> Schema:
+    """An object with these members and no others."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {**schema, "required": required} if required else schema
-
-
-def _writable(object_type: ObjectType) -> list[Attribute]:
-    return [a for a in object_type.attributes.values() if not a.read_only]
-
-
-def _must_be_given(attribute: Attribute) -> bool:
-    generated = attribute.primary and attribute.type is AttributeType.UUID and not attribute.reference
-    needed = attribute.required or (attribute.primary and not generated)
-    return needed and attribute.default is None and not attribute.default_from
-
-
-def _never_null(attribute: Attribute) -> bool:
-    return (attribute.required or attribute.primary) and attribute.default is None and not attribute.default_from
 
 
 def _described(attribute: Attribute, schema: Schema, *, nullable: bool) -> Schema:
     text = attribute.description or attribute.name
-    described = {**schema, "description": f"{text.rstrip('.')}. Expected: {expected(attribute)}."}
+    described = {**schema, "description": f"{text.rstrip('.')}. Expected: {attribute.expected}."}
     if attribute.default is not None:
         described["default"] = attribute.default
     if attribute.read_only:
@@ -102,7 +131,7 @@ def _described(attribute: Attribute, schema: Schema, *, nullable: bool) -> Schem
 def _value(attribute: Attribute, *, answer: bool) -> Schema:  # noqa: PLR0911 - one line a type
     match attribute.type:
         case AttributeType.INTEGER:
-            low, high = integer_range(attribute)
+            low, high = attribute.integer_range
             return {"type": "integer", "minimum": low, "maximum": high}
         case AttributeType.NUMBER:
             return {"type": "number"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-from gluon.contract import VERSION, rest
+from gluon.contract import rest
 from gluon.proton.api import json_schema
-from gluon.proton.api.paths import collection_template, families
+from gluon.proton.api.paths import binding_templates, collection_template, families
 from gluon.schema import ObjectType, Proton
 
 Json = dict[str, Any]
@@ -45,7 +47,7 @@ _ERRORS = {
     404: "There is no such object.",
     409: "The object's state, or another object, doesn't allow it.",
     413: "The body is too long.",
-    503: "The database can't be reached.",
+    503: "The database can't be reached or written, or changes wait for an operator.",
 }
 
 
@@ -63,11 +65,13 @@ def document(protons: Mapping[str, Proton]) -> Json:
                 path = collection_template(proton, object_type, below)
                 paths[path] = _collection(proton, object_type, below)
                 paths[path + "/{key}"] = _item(proton, object_type, below)
+        schemas[_binding_name(proton)] = json_schema.binding_shown(proton)
+        paths |= _binding_paths(proton)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Gluon",
-            "version": f"{VERSION}.0",
+            "version": version("gluon"),
             "description": "The REST API of all protons, made from their models.",
         },
         "paths": paths,
@@ -79,27 +83,19 @@ def _name(proton: Proton, object_type: ObjectType) -> str:
     return f"{proton.name}.{object_type.name}"
 
 
+def _binding_name(proton: Proton) -> str:
+    return f"{_name(proton, proton.port)}.binding"
+
+
 def _listing(summary: str, member: str) -> Json:
-    schema = {
-        "type": "object",
-        "required": [member],
-        "properties": {
-            member: {
-                "type": "array",
-                "items": {"type": "object", "properties": {"links": {"type": "array", "items": _LINK}}},
-            }
-        },
-    }
+    entry = {"type": "object", "properties": {"links": {"type": "array", "items": _LINK}}}
+    schema = _member(member, {"type": "array", "items": entry})
     return {"get": {"summary": summary, "tags": ["schema"], "responses": {"200": _content("The list.", schema)}}}
 
 
 def _collection(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
     plural = object_type.api.plural_name
-    answer = {
-        "type": "object",
-        "required": [plural],
-        "properties": {plural: {"type": "array", "items": _ref(_name(proton, object_type))}},
-    }
+    answer = _member(plural, {"type": "array", "items": _ref(_name(proton, object_type))})
     parent_key = object_type.api.parent_key if below else ""
     made: Json = {
         "get": {
@@ -137,11 +133,63 @@ def _item(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> 
     return _with_parameters(made, [*_parent_parameters(below), _path_parameter("key", object_type)])
 
 
+def _binding_paths(proton: Proton) -> Json:
+    one = _content("The binding.", _member("binding", _ref(_binding_name(proton))))
+    all_of_them = _member("bindings", {"type": "array", "items": _ref(_binding_name(proton))})
+    several = _content("The bindings, the active one first.", all_of_them)
+    gone: Json = {"description": "It is deleted."}
+    made = partial(_binding_operation, proton)
+    collection = {
+        "get": {
+            **made("list", "List the bindings", _responses("200", several, 400, 404)),
+            "parameters": [_filter(name, {"type": "string"}) for name in rest.BINDING_FILTERS],
+        },
+        "post": {
+            **made("create", "Prepare a further, inactive binding", _responses("201", one, 400, 404, 409, 413)),
+            "requestBody": _request(json_schema.binding_created(proton)),
+        },
+    }
+    item = {
+        "get": made("show", "Show a binding", _responses("200", one, 404)),
+        "delete": made("delete", "Delete a binding", _responses("204", gone, 404)),
+    }
+    activate = {"put": made("activate", "Make a binding the active one", _responses("200", one, 404, 409))}
+    path, key, host = binding_templates(proton), _path_parameter("key", proton.port), _host_parameter(proton)
+    return {
+        path.collection: _with_parameters(collection, [key]),
+        path.item: _with_parameters(item, [key, host]),
+        path.activate: _with_parameters(activate, [key, host]),
+    }
+
+
+def _binding_operation(proton: Proton, operation: str, summary: str, responses: Json) -> Json:
+    return {
+        "summary": f"{summary} of a {proton.port.name}.",
+        "operationId": f"{proton.name}_{proton.port.api.name}_binding_{operation}",
+        "tags": [proton.name],
+        "responses": responses,
+    }
+
+
+def _host_parameter(proton: Proton) -> Json:
+    return {
+        "name": "host",
+        "in": "path",
+        "required": True,
+        "schema": json_schema.host_schema(proton),
+        "description": "The host of the binding.",
+    }
+
+
+def _member(name: str, schema: Json) -> Json:
+    return {"type": "object", "required": [name], "properties": {name: schema}}
+
+
 def _head(operation: str, proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
     where = f" below a {below.name}" if below else ""
-    what = f"{object_type.name} objects" if operation == "list" else f"{object_type.name}"
+    target = f"{object_type.name} objects" if operation == "list" else f"a {object_type.name}"
     return {
-        "summary": f"{operation.capitalize()} {what}{where}.",
+        "summary": f"{operation.capitalize()} {target}{where}.",
         "operationId": f"{proton.name}_{object_type.api.name}_{operation}"
         + (f"_below_{below.api.name}" if below else ""),
         "tags": [proton.name],
@@ -153,14 +201,15 @@ def _filters(object_type: ObjectType) -> list[Json]:
         ("limit", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, "Most objects; all when left out."),
         ("marker", json_schema.key_schema(object_type), "Only objects whose key comes after this one."),
     ]
-    attributes = [
-        (a.name, json_schema.filter_schema(a), f"Only objects with this {a.name}.")
-        for a in object_type.attributes.values()
-        if a.name not in ("limit", "marker")
-    ]
+    attributes = [a for a in object_type.attributes.values() if a.name not in ("limit", "marker")]
     return [
-        {"name": n, "in": "query", "schema": schema, "description": text} for n, schema, text in paging + attributes
+        *({"name": n, "in": "query", "schema": schema, "description": text} for n, schema, text in paging),
+        *(_filter(a.name, json_schema.filter_schema(a)) for a in attributes),
     ]
+
+
+def _filter(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "query", "schema": schema, "description": f"Only those with this {name}."}
 
 
 def _parent_parameters(below: ObjectType | None) -> list[Json]:

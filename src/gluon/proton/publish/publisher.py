@@ -1,7 +1,9 @@
 """The outbox publisher: what the transactions committed goes to etcd, the latest state of each object.
 
 Several servers may share a database.  docs/adr/0003-outbox.md gives the rules by which at any time
-at most one of them writes an object, and why nothing old is ever written over something new.
+at most one of them writes an object, and why nothing old is ever written over something new.  Before
+it writes anything, and every second, it looks whether this etcd is the one that this database fills
+(`deployment`).
 """
 
 from __future__ import annotations
@@ -10,19 +12,40 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
-from gluon.contract.keys import ObjectKey
-from gluon.etcd import Client, EtcdError
+from gluon.contract import keys
+from gluon.etcd import (
+    Client,
+    ClusterReplaced,
+    Compare,
+    EtcdError,
+    FenceBroken,
+    FencedWriter,
+    Op,
+    Put,
+    Txn,
+    WriteRefused,
+)
 from gluon.proton.metrics import OUTBOX_PENDING
+from gluon.proton.publish import filling
+from gluon.proton.publish.deployment import (
+    Action,
+    EtcdSide,
+    Verdict,
+    check_deployment,
+    encode_serial,
+    find_loss,
+)
+from gluon.proton.publish.filling import Filling
+from gluon.proton.publish.item import operation, read_round
 from gluon.proton.publish.refusals import Refusals
-from gluon.proton.publish.round import read_round
 from gluon.proton.publish.session import Session, living_sessions, open_session
 from gluon.proton.publish.settling import Settling
-from gluon.proton.publish.witness import find_loss
-from gluon.proton.publish.writer import FenceBroken, Refused, Written, batches, write
-from gluon.proton.storage import Database, DatabaseUnavailable
+from gluon.proton.publish.standing import CONNECTED, STARTING, Standing, outage
+from gluon.proton.storage import Changes, Database, DatabaseUnavailable
 from gluon.schema import Proton
 
 log = logging.getLogger(__name__)
@@ -31,28 +54,55 @@ SAFETY_NET = 1.0
 """Looks for rows at least this often, in seconds, whoever committed them."""
 OTHERS_TURN = 0.1
 """Looks again after this time, in seconds, when an object waits for another server."""
-ADOPT_EVERY = 1.0
-"""Takes over the rows of dead sessions this often, in seconds."""
+CHECK_EVERY = 1.0
+"""Seconds between two looks at the deployment, and at the rows of dead sessions."""
 ROWS_AT_ONCE = 1000
 """Looks at so many rows at once."""
 RETRY = 1.0
 """Pause before a new session after a failure, in seconds."""
 
-PublishedBind = Callable[[ObjectKey, int, int], None]
-"""Told of a port's key, its bind_request, and the revision that published it."""
+
+class _CheckAgain(Exception):
+    """Database and etcd are not as they were when the session began."""
+
+
+class _Work:
+    """What belongs to one session."""
+
+    def __init__(self, session: Session, settling: Settling, refusals: Refusals, serial: _Serial) -> None:
+        self.session = session
+        self.settling = settling
+        self.refusals = refusals
+        self.serial = serial
+        self.filling: Filling | None = None
+        self.checked = time.monotonic()
+
+
+class _Serial:
+    """How far etcd is filled, as part of each transaction that fills it."""
+
+    def __init__(self, known: int) -> None:
+        self.known = known
+        """What etcd certainly had at some moment of this session."""
+        self.newest: dict[Hashable, int] = {}
+        """By key, the outbox id that is being published."""
+
+    def seal(self, written: Sequence[Hashable]) -> Op:
+        """Raises it to the highest id among these.
+
+        An etcd that came back older is below what was known, and stays there: raised, it would look as
+        if it held everything up to here.
+        """
+        number = encode_serial(max((self.newest[key] for key in written), default=0))
+        raised = Txn([Compare.value_greater(keys.SERIAL, number)], [], [Put(keys.SERIAL, number)])
+        return Txn([Compare.value_greater(keys.SERIAL, encode_serial(max(self.known - 1, 0)))], [raised])
 
 
 class Publisher:
     """One for each server; `run` ends when it is cancelled."""
 
     def __init__(
-        self,
-        database: Database,
-        client: Client,
-        protons: Mapping[str, Proton],
-        *,
-        url: str,
-        published_bind: PublishedBind | None = None,
+        self, database: Database, client: Client, protons: Mapping[str, Proton], *, url: str, refill: bool = False
     ) -> None:
         """Puts the publisher together.
 
@@ -61,93 +111,170 @@ class Publisher:
             client: etcd.
             protons: whose objects are published.
             url: of this server, for the registration of ports, e.g. `http://127.0.0.1:2705`.
-            published_bind: told as soon as etcd has a request for a bind.
+            refill: begin with filling etcd, whatever it holds and whosever it was.
         """
-        self.session: str | None = None
-        """The session that new outbox rows belong to; None while there is none."""
+        self.standing = STARTING
+        """How it stands now."""
+        self.filling: Filling | None = None
+        """The filling that is going on."""
+        self.filled: asyncio.Future[Filling] = asyncio.get_running_loop().create_future()
+        """The first filling that this publisher completed."""
         self._database = database
         self._client = client
         self._protons = protons
         self._url = url
-        self._published_bind = published_bind
+        self._refill = "a resync was asked for" if refill else ""
+        """Why etcd is to be filled although nothing else tells of it."""
+        self._was_filled = False
         self._wake = asyncio.Event()
         self._previous: str | None = None
-        self._reachable = True
         self._pending = 0
-
-    def wake(self) -> None:
-        """Says that rows were committed."""
-        self._wake.set()
+        database.subscribe(self._committed)
 
     @property
-    def state(self) -> tuple[bool, str]:
-        """Whether changes go to etcd at this moment, and a word about it."""
-        if self.session is not None:
-            return True, "connected"
-        return False, "unreachable: changes wait in the outbox"
+    def in_step(self) -> bool:
+        """Whether etcd is known to hold what the database has, but for changes that are on their way."""
+        return self.standing.ok
+
+    @property
+    def was_filled(self) -> bool:
+        """Whether this publisher has filled an etcd that had lost something."""
+        return self._was_filled
+
+    def suspect(self, reason: str) -> None:
+        """Takes a hint that etcd was replaced: everything is published again where that is safe."""
+        self._refill = self._refill or reason
+        self._wake.set()
 
     async def run(self) -> None:
-        """Publishes, for ever; outages of etcd and of the database are waited for."""
+        """Publishes without end; outages of etcd and of the database are waited for."""
         while True:
             try:
-                async with open_session(self._client, self._previous) as session:
-                    await self._run_session(session)
-            except FenceBroken:
-                log.info("publisher session %s is over in etcd", self._previous)
+                await self._once()
+            except (_CheckAgain, FenceBroken) as error:
+                log.info("publisher session %s is over: %s", self._previous, error)
+            except ClusterReplaced as error:
+                log.warning("%s", error)
+                self._client.forget_history()
+                self.suspect(str(error))
+                continue
             except EtcdError as error:
                 await self._note_outage(error)
-            except DatabaseUnavailable as error:
-                log.warning("publisher: %s; trying again until it works", error)
+            except DatabaseUnavailable:
+                pass  # The database has said so itself.
             await asyncio.sleep(RETRY)
 
-    async def _run_session(self, session: Session) -> None:
-        self._previous = session.id
-        self.session = session.id
+    def _committed(self, changes: Changes) -> None:
+        if changes.published:
+            self._wake.set()
+
+    async def _once(self) -> None:
+        verdict, etcd = await self._judge(None)
+        if verdict.action is Action.REFUSE:
+            self._refuse(verdict)
+            await asyncio.sleep(CHECK_EVERY)
+            return
+        self._database.refuse_changes("")
+        async with open_session(self._client, self._previous) as session:
+            self._previous = session.id
+            async with self._begun(session, etcd) as (work, writer):
+                await self._begin(work, verdict, etcd)
+                while not session.lost:
+                    self._wake.clear()
+                    again = await self._publish_pending(work, writer)
+                    await self._tick(work)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(again):
+                            await self._wake.wait()
+
+    async def _judge(self, session: str | None) -> tuple[Verdict, EtcdSide]:
+        verdict, etcd = await check_deployment(self._database, self._client, session=session)
+        if session is None and verdict.action is Action.PUBLISH and not self._refill:
+            lost = await find_loss(self._database, self._client, self._protons)
+            if lost is not None:
+                self.suspect(f"etcd lacks {lost}, which was published before")
+        ordered = self._refill and not self.filled.done()
+        if self._refill and (verdict.action in (Action.PUBLISH, Action.WAIT) or ordered):
+            verdict = Verdict(Action.FILL, self._refill, loss=True)
+        return verdict, etcd
+
+    @asynccontextmanager
+    async def _begun(self, session: Session, etcd: EtcdSide) -> AsyncGenerator[tuple[_Work, FencedWriter]]:
+        """Has changes belong to this session, and the writer run, until the end of the session."""
+        serial = _Serial(etcd.serial)
+        writer = FencedWriter(self._client, session.fence, retry=False, name="publisher", seal=serial.seal)
+        running = asyncio.create_task(writer.run(), name="publisher writer")
+        self._database.session = session.id
         try:
-            await self._adopt(session)
-            self._note_connected()
-            await self._look_for_loss()
             async with Settling(self._database, session.id) as settling:
-                await self._publish_until_lost(session, settling, Refusals(self._database))
+                yield _Work(session, settling, Refusals(self._database, self._protons), serial), writer
         finally:
-            self.session = None
+            self._database.session = None
+            self.filling = None
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
-    async def _publish_until_lost(self, session: Session, settling: Settling, refusals: Refusals) -> None:
-        adopted = time.monotonic()
-        while not session.lost:
-            self._wake.clear()
-            others = await self._publish_pending(session, settling, refusals)
-            if time.monotonic() - adopted > ADOPT_EVERY:
-                await self._adopt(session)
-                adopted = time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OTHERS_TURN if others else SAFETY_NET):
-                    await self._wake.wait()
+    async def _begin(self, work: _Work, verdict: Verdict, etcd: EtcdSide) -> None:
+        if verdict.action is Action.FILL:
+            log.log(logging.WARNING if verdict.loss else logging.INFO, "%s: publishing everything", verdict.sentence)
+            self.standing = Standing("republishing", ready=False)
+            self._was_filled = self._was_filled or verdict.loss
+            begun = await filling.begin(self._database, self._client, self._protons, work.session, verdict, etcd)
+            work.filling = self.filling = begun
+        await self._adopt(work)
+        self._stand(work, verdict)
 
-    async def _publish_pending(self, session: Session, settling: Settling, refusals: Refusals) -> bool:
-        """Publishes what is pending now; returns whether objects wait for another server."""
-        limit = ROWS_AT_ONCE + settling.rows + refusals.rows
-        read = partial(read_round, session=session.id, limit=limit, protons=self._protons, url=self._url)
+    async def _publish_pending(self, work: _Work, writer: FencedWriter) -> float:
+        """Publishes what is pending now; returns the seconds after which to look again."""
+        limit = ROWS_AT_ONCE + work.settling.rows + work.refusals.rows
+        read = partial(read_round, session=work.session.id, limit=limit, url=self._url)
         found = await self._database.read(read)
-        news = [item for item in found.items if settling.is_news(item) and refusals.is_due(item)]
-        for batch in batches(news):
-            for result in await write(self._client, session.fence, batch):
-                if isinstance(result, Refused):
-                    await refusals.add(result)
-                    continue
-                self._tell(result)
-                settling.add(result)
-                await refusals.forget(result)
+        news = [item for item in found.items if work.settling.is_news(item) and work.refusals.is_due(item)]
+        work.serial.newest = {item.key: item.ids[-1] for item in news}
+        outcomes = await writer.write_all((item.key, operation(item)) for item in news)
+        for item, outcome in zip(news, outcomes, strict=True):
+            if isinstance(outcome, WriteRefused):
+                await work.refusals.add(item, outcome)
+            else:
+                work.settling.add(item)
+                await work.refusals.forget(item)
+        if work.filling is not None:
+            await self._go_on_filling(work, work.filling, idle=not news)
         if found.full:
-            self.wake()
-        return found.others
+            self._wake.set()
+        return OTHERS_TURN if found.others or work.filling is not None else SAFETY_NET
 
-    def _tell(self, written: Written) -> None:
-        item = written.item
-        if item.bind_request is not None and self._published_bind is not None:
-            self._published_bind(item.key, item.bind_request, written.revision)
+    async def _go_on_filling(self, work: _Work, begun: Filling, *, idle: bool) -> None:
+        done = await begun.is_published(work.refusals.rows) and idle
+        self.standing = Standing(begun.words, ready=False)
+        if not done:
+            return
+        await begun.complete()
+        log.info(
+            "etcd holds what the database has: %d objects; deleted, only etcd had them: %d",
+            begun.objects,
+            begun.vanished,
+        )
+        self._refill = ""
+        work.filling = self.filling = None
+        self.standing = CONNECTED
+        if not self.filled.done():
+            self.filled.set_result(begun)
 
-    async def _adopt(self, session: Session) -> None:
+    async def _tick(self, work: _Work) -> None:
+        """Once in a while: the deployment, and what dead sessions left."""
+        if time.monotonic() - work.checked < CHECK_EVERY:
+            return
+        await self._adopt(work)
+        if work.filling is None:
+            verdict, etcd = await self._judge(work.session.id)
+            if verdict.action in (Action.REFUSE, Action.FILL):
+                raise _CheckAgain(verdict.sentence)
+            work.serial.known = max(work.serial.known, etcd.serial)
+            self._stand(work, verdict)
+        work.checked = time.monotonic()
+
+    async def _adopt(self, work: _Work) -> None:
         """Takes over the rows that nobody else will publish.
 
         The owners are read before the living: an owner's key is in etcd before its first row is in
@@ -155,36 +282,43 @@ class Publisher:
         """
         protons = list(self._protons)
         owners = await self._database.read(lambda tx: tx.outbox.sessions(protons))
-        strangers = owners - {session.id}
+        strangers = owners - {work.session.id}
         if strangers:
             living = await living_sessions(self._client)
             dead = [owner for owner in strangers if owner is not None and owner not in living]
-            await self._database.write(lambda tx: tx.outbox.adopt(dead, session.id, protons))
-            self.wake()
+            await self._database.write(lambda tx: tx.outbox.adopt(dead, work.session.id, protons))
+            work.refusals.look_again()
+            self._wake.set()
         await self._count_pending()
-
-    async def _look_for_loss(self) -> None:
-        lost = await find_loss(self._database, self._client, self._protons)
-        if lost is not None:
-            log.error(
-                "etcd lacks %s, which was published before: its data was lost or replaced; run `gluon-manage resync` "
-                "with this server's configuration file",
-                lost,
-            )
 
     async def _count_pending(self) -> None:
         protons = list(self._protons)
         self._pending = await self._database.read(lambda tx: tx.outbox.size(protons))
         OUTBOX_PENDING.set(self._pending)
 
+    def _stand(self, work: _Work, verdict: Verdict) -> None:
+        """Notes that etcd can be written."""
+        if work.filling is not None:
+            standing = Standing(work.filling.words, ready=False)
+        elif verdict.action is Action.WAIT:
+            standing = Standing(f"republishing: {verdict.sentence}", ready=False)
+        else:
+            standing = CONNECTED
+        if self.standing.kind:
+            log.info("etcd is back; changes pending: %d", self._pending)
+        self.standing = standing
+
+    def _refuse(self, verdict: Verdict) -> None:
+        if self.standing.words != verdict.sentence:
+            log.error("nothing is published, and changes are refused: %s", verdict.sentence)
+        self.standing = Standing(verdict.sentence, ready=False)
+        self._refill = ""
+        self._database.refuse_changes(verdict.sentence)
+
     async def _note_outage(self, error: EtcdError) -> None:
-        if self._reachable:
-            log.warning("etcd is lost: changes wait in the outbox until it is back (%s)", error)
-        self._reachable = False
+        standing = outage(error)
+        if standing.kind != self.standing.kind:
+            log.warning("changes wait in the outbox until etcd takes them: %s", standing.words)
+        self.standing = standing
         with contextlib.suppress(DatabaseUnavailable):  # It only feeds a metric.
             await self._count_pending()
-
-    def _note_connected(self) -> None:
-        if not self._reachable:
-            log.info("etcd is back; changes pending: %d", self._pending)
-        self._reachable = True

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from collections.abc import Mapping
 
 from gluon.contract.keys import ObjectKey
-from gluon.proton.publish.writer import Item, Refused, Written
-from gluon.proton.storage import Database, Transaction
+from gluon.etcd import WriteRefused
+from gluon.proton.publish.item import Item
+from gluon.proton.service import set_status
+from gluon.proton.storage import PUBLISHER, Database
+from gluon.schema import Proton
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +21,8 @@ LONGEST_PAUSE = 300.0
 
 
 class _Refusal:
-    def __init__(self, item: Item, reason: str) -> None:
+    def __init__(self, item: Item) -> None:
         self.item = item
-        self.reason = reason
         self.pause = FIRST_PAUSE
         self.next_try = time.monotonic() + FIRST_PAUSE
 
@@ -28,9 +30,12 @@ class _Refusal:
 class Refusals:
     """The objects refused in one session."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, protons: Mapping[str, Proton]) -> None:
         self._database = database
+        self._protons = protons
         self._refused: dict[ObjectKey, _Refusal] = {}
+        self._reported: set[ObjectKey] | None = None
+        """All that are refused as far as the database knows, by whichever session; None: not read yet."""
 
     @property
     def rows(self) -> int:
@@ -42,30 +47,39 @@ class Refusals:
         refusal = self._refused.get(item.key)
         return refusal is None or item.ids[-1] > refusal.item.ids[-1] or time.monotonic() >= refusal.next_try
 
-    async def add(self, refused: Refused) -> None:
+    async def add(self, item: Item, refused: WriteRefused) -> None:
         """Notes that etcd refused an object; says so in the log and in its status_reason."""
-        key = refused.item.key
-        reason = f"not published, etcd refuses it: {refused.reason}; make the object smaller"
-        known = self._refused.get(key)
-        refusal = self._refused[key] = _Refusal(refused.item, reason)
-        if known is not None and known.item.ids == refused.item.ids:
+        reported = await self._known()
+        known = self._refused.get(item.key)
+        refusal = self._refused[item.key] = _Refusal(item)
+        if known is not None and known.item.ids == item.ids:
             refusal.pause = min(2 * known.pause, LONGEST_PAUSE)
             refusal.next_try = time.monotonic() + refusal.pause
             return
-        log.error("%s: %s", key, reason)
-        await self._set_status_reason(key, reason)
+        reason = f"not published, etcd refuses it: {refused}; make the object smaller"
+        log.error("%s: %s", item.key, reason)
+        await self._report(item.key, reason)
+        reported.add(item.key)
 
-    async def forget(self, written: Written) -> None:
-        """Notes that etcd has the object now."""
-        refusal = self._refused.pop(written.item.key, None)
-        if refusal is not None:
-            log.info("%s: published", written.item.key)
-            await self._set_status_reason(written.item.key, None, status_reason=refusal.reason)
+    def look_again(self) -> None:
+        """Lets the next look ask the database: this session may have taken over what another one reported."""
+        self._reported = None
 
-    async def _set_status_reason(self, key: ObjectKey, reason: str | None, **guards: Any) -> None:
-        def work(tx: Transaction) -> None:
-            rows = tx.known_objects(key.proton, key.object)
-            if rows is not None:
-                rows.update(key.key, {"status_reason": reason}, **guards)
+    async def forget(self, item: Item) -> None:
+        """Notes that etcd has the object as it is now; a session before this one may have reported it."""
+        reported = await self._known()
+        self._refused.pop(item.key, None)
+        if item.key in reported:
+            log.info("%s: published", item.key)
+            await self._report(item.key, "")
+            reported.discard(item.key)
 
-        await self._database.write(work)
+    async def _report(self, key: ObjectKey, reason: str) -> None:
+        proton = self._protons.get(key.proton)
+        if proton is not None and key.object in proton.objects:
+            await self._database.write(lambda tx: set_status(tx, proton, key, PUBLISHER, reason=reason))
+
+    async def _known(self) -> set[ObjectKey]:
+        if self._reported is None:
+            self._reported = set(await self._database.read(lambda tx: tx.statuses.keys(PUBLISHER)))
+        return self._reported

@@ -4,6 +4,8 @@ Every transaction of the publisher compares that key, so a server that froze for
 lease can't write late.  A session ends at the first doubt: when the lease is lost, and when the
 outcome of a write is unknown, since that write may still be on its way.  The next session deletes
 the key of the one before in the transaction that makes its own, which fences such a write off.
+
+The key's value names the epoch that the session is filling, so that others know that somebody is.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from gluon.etcd import Client, Compare, Delete, Lease, Put
 TTL = 5
 """Seconds after which the session of a server that is gone ends.
 
-Until then nobody publishes what it left, nor what was changed after that, so this is shorter than the
-default `bind_timeout`: a bind that is asked for right after a kill must not fail of it."""
+Until then nobody publishes its pending changes, nor later changes of the same objects, so this is
+shorter than the default `bind_timeout`: a bind that is asked for right after a kill must not fail
+because of it."""
 
 
 class Session:
@@ -34,7 +37,11 @@ class Session:
     @property
     def lost(self) -> bool:
         """Whether the session may be over."""
-        return self._lease.lost.is_set()
+        return not self._lease.alive
+
+    def note_filling(self, epoch: str) -> Put:
+        """The operation that tells others which epoch this session is filling; empty: none."""
+        return Put(keys.publisher(self.id), epoch.encode(), lease=self._lease.id)
 
 
 @asynccontextmanager

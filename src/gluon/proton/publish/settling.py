@@ -1,4 +1,4 @@
-"""Takes what is published out of the outbox, a step behind the publisher.
+"""Takes published rows out of the outbox, a step behind the publisher.
 
 The next round doesn't wait for this transaction: it would queue behind those of all clients.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Self
 
 from gluon.contract.keys import ObjectKey
-from gluon.proton.publish.writer import Item, Written
+from gluon.proton.publish.item import Item
 from gluon.proton.storage import Database, DatabaseUnavailable, Transaction
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Settling:
     def __init__(self, database: Database, session: str) -> None:
         self._database = database
         self._session = session
-        self._open: list[Written] = []
+        self._open: list[Item] = []
         self._newest: dict[ObjectKey, int] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -55,11 +56,11 @@ class Settling:
         """Whether the item holds more than what is published already."""
         return item.ids[-1] > self._newest.get(item.key, 0)
 
-    def add(self, written: Written) -> None:
-        """Takes over what was published."""
-        self._open.append(written)
-        self._newest[written.item.key] = written.item.ids[-1]
-        self.rows += len(written.item.ids)
+    def add(self, item: Item) -> None:
+        """Takes over an item that etcd has."""
+        self._open.append(item)
+        self._newest[item.key] = item.ids[-1]
+        self.rows += len(item.ids)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -70,8 +71,7 @@ class Settling:
             self._wake.clear()
             try:
                 await self._settle()
-            except DatabaseUnavailable as error:
-                log.warning("outbox: %s; trying again until it works", error)
+            except DatabaseUnavailable:
                 await asyncio.sleep(RETRY)
                 self._wake.set()
 
@@ -79,22 +79,17 @@ class Settling:
         done = self._open[:]
         if not done:
             return
-        await self._database.write(lambda tx: _settle(tx, done, self._session))
+        await self._database.write(lambda tx: _remove(tx, done, self._session))
         del self._open[: len(done)]
-        for written in done:
-            self.rows -= len(written.item.ids)
-            if self._newest.get(written.item.key) == written.item.ids[-1]:
-                del self._newest[written.item.key]
+        for item in done:
+            self.rows -= len(item.ids)
+            if self._newest.get(item.key) == item.ids[-1]:
+                del self._newest[item.key]
 
 
-def _settle(tx: Transaction, done: list[Written], session: str) -> None:
-    tx.outbox.remove([row_id for written in done for row_id in written.item.ids], session)
-    for written in done:
-        item = written.item
-        if item.bind_request is None:
-            continue
-        rows = tx.objects(item.key.proton, item.key.object)
-        # The first revision stays: an answer to it is an answer to this request.
-        rows.update(
-            item.key.key, {"bind_revision": written.revision}, bind_request=item.bind_request, bind_revision=None
-        )
+def _remove(tx: Transaction, done: Sequence[Item], session: str) -> None:
+    """Removes the rows, and learns how far etcd is, in one step: a row is pending, or its id is covered."""
+    tx.outbox.remove([row_id for item in done for row_id in item.ids], session)
+    newest = max(item.ids[-1] for item in done)
+    if newest > tx.deployment.get().serial:
+        tx.deployment.set(serial=newest)

@@ -2,28 +2,56 @@
 
 Belongs here: what a change means and which changes go together; what an answer of a controller
 changes.
-Does not belong here: HTTP (`gluon.proton.api`), etcd (`gluon.proton.publish`), SQL
-(`gluon.proton.storage`).
+Does not belong here: HTTP (`gluon.proton.api`), etcd (`gluon.proton.publish`,
+`gluon.proton.answers`), SQL (`gluon.proton.storage`).
 """
 
-from gluon.proton.service.answer_check import checked_answer
+from gluon.proton.service.answers import apply_answer, apply_status, checked_answer, drop_answer
 from gluon.proton.service.bind_waiters import BindWaiters
+from gluon.proton.service.bindings import PortBinding, PortBindings
+from gluon.proton.service.binds import Binds
 from gluon.proton.service.changes import Parent, Target
+from gluon.proton.service.control_plane import ControlPlane
 from gluon.proton.service.errors import Conflict, NotFound, ServiceError
 from gluon.proton.service.filters import parse_filters
 from gluon.proton.service.model_check import check_models
-from gluon.proton.service.objects import Objects, PublisherPort
+from gluon.proton.service.objects import Objects
+from gluon.proton.service.refresh import refresh, set_status
+from gluon.proton.storage import (
+    ChangedMeanwhile,
+    ChangesRefused,
+    DatabaseUnavailable,
+    Duplicate,
+    InUse,
+    ReferenceMissing,
+    Stored,
+)
 
 __all__ = [
     "BindWaiters",
+    "Binds",
+    "ChangedMeanwhile",
+    "ChangesRefused",
     "Conflict",
+    "ControlPlane",
+    "DatabaseUnavailable",
+    "Duplicate",
+    "InUse",
     "NotFound",
     "Objects",
     "Parent",
-    "PublisherPort",
+    "PortBinding",
+    "PortBindings",
+    "ReferenceMissing",
     "ServiceError",
+    "Stored",
     "Target",
+    "apply_answer",
+    "apply_status",
     "check_models",
     "checked_answer",
+    "drop_answer",
     "parse_filters",
+    "refresh",
+    "set_status",
 ]

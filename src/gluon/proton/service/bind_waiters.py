@@ -1,85 +1,93 @@
-"""Requests that wait for the end of a bind."""
+"""Requests that wait for the end of a bind.
+
+They follow the commits of this process.  Another server's commits are no events here, but the answer
+that made it commit reaches this server as well, which then tells how the port's bindings are
+(`gluon.proton.service.answers`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from gluon.contract.keys import ObjectKey
-from gluon.proton.service.binding import is_waiting
-from gluon.proton.storage import Stored
+from gluon.proton.storage import BindingState, Changes, Database, StoredBinding
 
 
 class BindWaiter:
     """One request's wait.
 
-    It listens from before the transaction that asks for the bind, since the answer may be there
-    before that request knows its own outbox id.
+    It listens from before the transaction that asks for the bind, since the answer may be committed
+    before whoever asked runs again.
     """
 
     def __init__(self) -> None:
-        self._request: int | None = None
-        self._ended = 0
-        """All requests up to this outbox id have ended."""
+        self._asked: tuple[str, str] | None = None
+        self._seen: Sequence[StoredBinding] | None = None
+        self._stopped = False
         self._done = asyncio.Event()
-        self._port: Stored | None = None
 
-    async def ended(self, request: int) -> Stored | None:
-        """Waits, without a bound of its own, until this bind was answered, superseded or stopped.
+    async def ended(self, host: str, token: str) -> None:
+        """Waits, without a bound of its own, until this bind was answered, superseded, given up or stopped.
 
-        Returns:
-            The port as it was last seen; None when it was deleted.
+        Args:
+            host: where the port is to be bound.
+            token: names the request.
         """
-        self._request = request
-        if self._ended < request:
-            await self._done.wait()
-        return self._port
+        self._asked = (host, token)
+        self._look()
+        await self._done.wait()
 
-    def see(self, port: Stored | None) -> None:
-        """Takes note of the port as it is now; None when it is deleted."""
-        self._port = port
-        if port is None or port.bind_request is None:
-            # Before our own request is known this may be the state that it was made on.
-            if self._request is not None:
-                self._done.set()
-            return
-        self._ended = max(self._ended, port.bind_request - is_waiting(port))
-        if self._request is not None and self._ended >= self._request:
-            self._done.set()
+    def see(self, bindings: Sequence[StoredBinding]) -> None:
+        """Takes note of the port's bindings as they are now."""
+        self._seen = bindings
+        self._look()
 
     def stop(self) -> None:
         """Ends the wait."""
-        self._done.set()
+        self._stopped = True
+        self._look()
+
+    def _look(self) -> None:
+        if self._asked is None:
+            return
+        if self._stopped or (self._seen is not None and not any(self._is_ours(each) for each in self._seen)):
+            self._done.set()
+
+    def _is_ours(self, binding: StoredBinding) -> bool:
+        return (binding.host, binding.token) == self._asked and binding.state is BindingState.PENDING
 
 
 class BindWaiters:
-    """All waits of this process, by port."""
+    """All waits of this process, by port; subscribes to the database."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
         self._waiters: dict[ObjectKey, set[BindWaiter]] = {}
         self.stopped = False
         """The server is stopping: nobody waits any more."""
+        database.subscribe(self.see)
 
     @contextlib.contextmanager
-    def waiter(self, key: ObjectKey) -> Generator[BindWaiter]:
+    def waiter(self, port: ObjectKey) -> Generator[BindWaiter]:
         """Listens for the port's binds for as long as the context lasts."""
         waiter = BindWaiter()
         if self.stopped:
             waiter.stop()
-        self._waiters.setdefault(key, set()).add(waiter)
+        self._waiters.setdefault(port, set()).add(waiter)
         try:
             yield waiter
         finally:
-            waiters = self._waiters[key]
+            waiters = self._waiters[port]
             waiters.discard(waiter)
             if not waiters:
-                del self._waiters[key]
+                del self._waiters[port]
 
-    def see(self, key: ObjectKey, port: Stored | None) -> None:
-        """Tells those who wait for this port what it is now; None when it is deleted."""
-        for waiter in self._waiters.get(key, ()):
-            waiter.see(port)
+    def see(self, changes: Changes) -> None:
+        """Tells those who wait for a port how its bindings are now."""
+        for port, bindings in changes.bindings.items():
+            for waiter in self._waiters.get(port, ()):
+                waiter.see(bindings)
 
     def stop(self) -> None:
         """Ends all waits, now and from now on."""

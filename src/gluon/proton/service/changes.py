@@ -5,19 +5,19 @@ Plain functions of a `Transaction`; `gluon.proton.service.objects` runs them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED
 from gluon.proton.service import binding, default_interface
+from gluon.proton.service.binding import Asked
 from gluon.proton.service.errors import Conflict, NotFound
-from gluon.proton.storage import Duplicate, OutboxRow, Stored, Transaction
+from gluon.proton.service.refresh import derived
+from gluon.proton.storage import PUBLISHER, Duplicate, Stored, StoredBinding, Transaction
 from gluon.schema import Base, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_attributes, validate_key
 
 
@@ -45,17 +45,8 @@ class Target(Struct, frozen=True, kw_only=True):
         return self.object_type.primary_key.name
 
 
-class Changed(NamedTuple):
-    """What a create or an update leaves behind."""
-
-    stored: Stored
-    bind_request: int | None = None
-    """Set when the change asks for a bind: the outbox id that names the request."""
-
-
-def now() -> str:
-    """This moment, as objects carry it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+Work: TypeAlias = Callable[[Transaction], tuple[Stored, Asked | None]]
+"""Changes one object; the bind is what the change asks for, or has to wait for."""
 
 
 def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -66,74 +57,82 @@ def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Val
     """
     given = validate_attributes(target.object_type, _with_parent(target, values))
     given.setdefault(target.primary_key, str(uuid4()))
-    attributes = {name: given[name] for name in target.object_type.attributes}
-    if target.object_type.base is Base.PORT:
-        attributes |= binding.state_after(binding.change(None, attributes), attributes)
-    return attributes
+    return {name: given[name] for name in target.object_type.attributes}
 
 
-def create(tx: Transaction, target: Target, attributes: dict[str, Value], session: str | None) -> Changed:
+def create(
+    tx: Transaction, target: Target, attributes: dict[str, Value], token: str = ""
+) -> tuple[Stored, Asked | None]:
     """Adds an object, and with a port its default interface.
+
+    Args:
+        tx: the transaction.
+        target: the object's type.
+        attributes: all of them, from `new_attributes`.
+        token: names the bind, if it is a port that is to be bound.
 
     Raises:
         NotFound: the parent.
+        Duplicate: another proton has a port with this key.
     """
     _require_parent(tx, target)
-    proton, object_type = target.proton, target.object_type
-    if object_type.base is Base.PORT:
-        _refuse_other_proton(tx, target, str(attributes[target.primary_key]))
-    moment = now()
-    stored = Stored(attributes=attributes, created_at=moment, updated_at=moment)
-    rows = tx.objects(proton.name, object_type.name)
-    rows.insert(stored)
     key = str(attributes[target.primary_key])
-    changes = [OutboxRow(target.key(key))]
-    if object_type.base is Base.PORT:
-        interface = Stored(
-            attributes=default_interface.attributes(proton, attributes), created_at=moment, updated_at=moment
-        )
-        tx.objects(proton.name, proton.interface.name).insert(interface)
-        changes.append(OutboxRow(ObjectKey(proton.name, proton.interface.name, key)))
-    ids = tx.outbox.append(changes, session, moment)
-    if object_type.base is Base.PORT and binding.is_wanted(attributes):
-        rows.update(key, {"bind_request": ids[0]})
-        return Changed(replace(stored, bind_request=ids[0]), ids[0])
-    return Changed(stored)
+    moment = tx.moment()
+    stored = Stored(attributes=attributes, created_at=moment, updated_at=moment)
+    asked = None
+    if target.object_type.base is Base.PORT:
+        _refuse_other_proton(tx, target, key)
+        rows = binding.rows_after(key, None, attributes, attributes, (), token=token, moment=moment)
+        put_bindings(tx, target, key, rows)
+        asked = binding.asked(rows, attributes)
+    stored = derived(tx, target.object_type, target.key(key), stored)
+    tx.objects(target.proton.name, target.object_type.name).insert(stored)
+    changed = [target.key(key)]
+    if target.object_type.base is Base.PORT:
+        changed.append(_add_default_interface(tx, target.proton, stored))
+    tx.outbox.append(changed)
+    return stored, asked
 
 
-def update(tx: Transaction, target: Target, key: str, values: Mapping[str, Value], session: str | None) -> Changed:
+def update(
+    tx: Transaction, target: Target, key: str, values: Mapping[str, Value], token: str = ""
+) -> tuple[Stored, Asked | None]:
     """Changes the attributes that `values` names.
+
+    Args:
+        tx: the transaction.
+        target: the object's type.
+        key: the object's.
+        values: new values.
+        token: names the bind, if the change asks for one.
 
     Raises:
         NotFound: the object, or the object below this parent.
         InvalidAttributes: with all problems.
-        Conflict: a default interface can't move to another port.
+        Conflict: a default interface can't move to another port; nor can some attributes of a port
+            be changed while it is bound.
     """
     rows = tx.objects(target.proton.name, target.object_type.name)
-    before = _required(rows.get(key, lock=True), target, key)
-    after = validate_attributes(target.object_type, _with_parent(target, values), existing=before.attributes)
-    bind_change = binding.BindChange.NONE
+    before = _required(rows.get(key), target, key)
+    attributes = validate_attributes(target.object_type, _with_parent(target, values), existing=before.attributes)
+    after = replace(before, attributes=attributes)
+    moment = tx.moment(before.updated_at)
+    asked, asks = None, False
+    if target.object_type.base is Base.INTERFACE:
+        _refuse_move(target, before, attributes)
     if target.object_type.base is Base.PORT:
-        bind_change = binding.change(before.attributes, after, values.keys())
-        after |= binding.state_after(bind_change, after)
-    elif target.object_type.base is Base.INTERFACE:
-        _refuse_move(target, before, after)
-    changed: dict[str, Any] = {
-        name: value for name, value in after.items() if not binding.same(before.attributes[name], value)
-    }
-    if not changed and bind_change is binding.BindChange.NONE:
-        return Changed(before)
-    moment = now()
-    rewrite = bind_change is not binding.BindChange.NONE and before.attributes["vif_type"] == BINDING_FAILED
-    (request,) = tx.outbox.append([OutboxRow(target.key(key), rewrite)], session, moment)
-    bind = _bind_columns(bind_change, request)
-    rows.update(key, {**changed, **bind, "updated_at": moment})
-    stored = replace(before, attributes=after, updated_at=moment, **bind)
-    return Changed(stored, request if bind_change is binding.BindChange.REQUEST else None)
+        asked, asks = _rebind(tx, target, before, after, values, token, moment)
+    after = derived(tx, target.object_type, target.key(key), after)
+    if not asks and all(binding.same(before.attributes[name], value) for name, value in after.attributes.items()):
+        return before, asked
+    after = replace(after, updated_at=moment)
+    rows.replace(before, after)
+    tx.outbox.append([target.key(key)])
+    return after, asked
 
 
-def delete(tx: Transaction, target: Target, key: str, session: str | None) -> None:
-    """Removes an object, and with a port its default interface.
+def delete(tx: Transaction, target: Target, key: str) -> None:
+    """Removes an object, and with a port its default interface and its bindings.
 
     Raises:
         NotFound: the object, or the object below this parent.
@@ -141,8 +140,8 @@ def delete(tx: Transaction, target: Target, key: str, session: str | None) -> No
     """
     proton, object_type = target.proton, target.object_type
     rows = tx.objects(proton.name, object_type.name)
-    before = _required(rows.get(key, lock=True), target, key)
-    changes = [OutboxRow(target.key(key))]
+    before = _required(rows.get(key), target, key)
+    changed = [target.key(key)]
     if object_type.base is Base.INTERFACE and default_interface.is_default(proton, before.attributes):
         raise Conflict(
             f"{object_type.name} {key} is the default interface of {proton.port.name} {key}; it goes with its port: "
@@ -150,9 +149,24 @@ def delete(tx: Transaction, target: Target, key: str, session: str | None) -> No
         )
     if object_type.base is Base.PORT:
         tx.objects(proton.name, proton.interface.name).delete(key)
-        changes.append(OutboxRow(ObjectKey(proton.name, proton.interface.name, key)))
+        tx.bindings(proton.name).delete_all(key)
+        changed.append(ObjectKey(proton.name, proton.interface.name, key))
     rows.delete(key)
-    tx.outbox.append(changes, session, now())
+    # Controllers end their own statuses once they have deleted it; this one is about a value that is no more.
+    for each in changed:
+        tx.statuses.clear(each, PUBLISHER)
+    tx.outbox.append(changed)
+
+
+def put_bindings(tx: Transaction, target: Target, port: str, rows: Sequence[StoredBinding]) -> None:
+    """Makes these all of the port's bindings."""
+    bindings = tx.bindings(target.proton.name)
+    hosts = {each.host for each in rows}
+    for former in bindings.of(port):
+        if former.host not in hosts:
+            bindings.delete(port, former.host)
+    for each in rows:
+        bindings.put(each)
 
 
 def show(tx: Transaction, target: Target, key: str) -> Stored:
@@ -190,11 +204,34 @@ def _refuse_other_proton(tx: Transaction, target: Target, key: str) -> None:
         raise Duplicate(f"{other} {target.object_type.name}", key)
 
 
-def _bind_columns(bind_change: binding.BindChange, request: int) -> dict[str, Any]:
-    if bind_change is binding.BindChange.NONE:
-        return {}
-    asked = request if bind_change is binding.BindChange.REQUEST else None
-    return {"bind_request": asked, "bind_revision": None, "status_reason": None}
+def _add_default_interface(tx: Transaction, proton: Proton, port: Stored) -> ObjectKey:
+    attributes = default_interface.attributes(proton, port.attributes)
+    key = ObjectKey(proton.name, proton.interface.name, str(attributes[proton.interface.primary_key.name]))
+    made = Stored(attributes=attributes, created_at=port.created_at, updated_at=port.updated_at)
+    tx.objects(key.proton, key.object).insert(derived(tx, proton.interface, key, made))
+    return key
+
+
+def _rebind(
+    tx: Transaction,
+    target: Target,
+    before: Stored,
+    after: Stored,
+    named: Mapping[str, Value],
+    token: str,
+    moment: str,
+) -> tuple[Asked | None, bool]:
+    """Has a port's bindings follow its change.
+
+    Returns:
+        The bind to wait for, if any, and whether the bindings changed.
+    """
+    port = str(after.attributes[target.primary_key])
+    rows = tuple(tx.bindings(target.proton.name).of(port))
+    binding.refuse_change_of_bound(before.attributes, after.attributes, named, rows)
+    wanted = binding.rows_after(port, before.attributes, after.attributes, named, rows, token=token, moment=moment)
+    put_bindings(tx, target, port, wanted)
+    return binding.asked(wanted, named), wanted != rows
 
 
 def _refuse_move(target: Target, before: Stored, after: Mapping[str, Value]) -> None:

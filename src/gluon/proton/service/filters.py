@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gluon.schema import Attribute, AttributeType, InvalidAttributes, ObjectType, Problem, Value
-from gluon.schema.formats import Mismatch
-from gluon.schema.values import compile_check, expected, problem_message
+from gluon.schema import Attribute, AttributeType, InvalidAttributes, Mismatch, ObjectType, Problem, Value
 
 
 def parse_filters(object_type: ObjectType, given: Iterable[tuple[str, str]]) -> dict[str, Value]:
@@ -27,9 +25,9 @@ def parse_filters(object_type: ObjectType, given: Iterable[tuple[str, str]]) -> 
             problems.append(Problem(name, "given twice; give one value"))
         else:
             try:
-                filters[name] = compile_check(attribute)(_native(attribute, text))
+                filters[name] = attribute.check(_native(attribute, text))
             except Mismatch as mismatch:
-                problems.append(Problem(name, problem_message(expected(attribute), text, mismatch)))
+                problems.append(Problem(name, attribute.refusal(text, mismatch)))
     if problems:
         raise InvalidAttributes(problems)
     return filters

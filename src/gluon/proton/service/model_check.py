@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gluon.proton.service import default_interface
-from gluon.schema import InvalidAttributes, ModelError, ObjectType, Proton
+from gluon.schema import InvalidAttributes, ModelError, ObjectType, Policies, Proton
 
 _PORT = ("tenant_id", "name", "admin_state_up", "status", "vnic_type", "profile", "device_id", "host_id")
 _BINDING = ("vif_type", "vif_details")
@@ -14,9 +14,10 @@ _SAMPLE = "00000000-0000-4000-8000-000000000000"
 
 
 def check_models(protons: Iterable[Proton]) -> None:
-    """Checks that ports can be bound and default interfaces be made.
+    """Checks that ports can be bound, default interfaces be made, and nothing be promised that isn't kept.
 
-    A base file of an operator's own may define BasePort and BaseInterface differently.
+    A base file of an operator's own may define BasePort and BaseInterface differently.  Policies are
+    not enforced so far, so a model that relies on any but the default ones would be open to everybody.
 
     Raises:
         ModelError: names the proton, the object and the attribute.
@@ -25,6 +26,8 @@ def check_models(protons: Iterable[Proton]) -> None:
         _require(proton, proton.port, (*_PORT, *_BINDING), "the server binds ports by it")
         _require(proton, proton.interface, _INTERFACE, "a port's default interface has it")
         _check_default_interface(proton)
+        for object_type in proton.objects.values():
+            _refuse_policies(proton, object_type)
 
 
 def _require(proton: Proton, object_type: ObjectType, names: Iterable[str], why: str) -> None:
@@ -35,6 +38,18 @@ def _require(proton: Proton, object_type: ObjectType, names: Iterable[str], why:
                 file=f"proton {proton.name}",
                 object_name=object_type.name,
                 attribute=name,
+            )
+
+
+def _refuse_policies(proton: Proton, object_type: ObjectType) -> None:
+    for operation in Policies.__struct_fields__:
+        rule, default = getattr(object_type.policies, operation), getattr(Policies(), operation)
+        if rule != default:
+            raise ModelError(
+                f'policies: {operation}: "{rule}" would not be kept: the server enforces no policies yet; leave it '
+                f'at "{default}", and put the server behind a proxy that checks who may do what',
+                file=f"proton {proton.name}",
+                object_name=object_type.name,
             )
 
 

@@ -1,13 +1,15 @@
-"""The database: tables made from the schema, objects, and the outbox.
+"""The database: tables made from the schema, objects, bindings, statuses, and the outbox.
 
 Belongs here: every use of SQLAlchemy, and the translation of its errors.
 Does not belong here: what a change means (`gluon.proton.service`), HTTP, etcd.
 """
 
+from gluon.proton.storage.bindings import Bindings
+from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.database import Database, open_database
 from gluon.proton.storage.errors import (
     ChangedMeanwhile,
-    ConstraintViolated,
+    ChangesRefused,
     DatabaseUnavailable,
     DatabaseUnusable,
     Duplicate,
@@ -15,27 +17,40 @@ from gluon.proton.storage.errors import (
     ReferenceMissing,
     StorageError,
 )
-from gluon.proton.storage.outbox import OutboxRow, Pending
-from gluon.proton.storage.stored import Stored
+from gluon.proton.storage.outbox import Pending
+from gluon.proton.storage.stored import (
+    ANSWER,
+    PUBLISHER,
+    SERVER_SOURCES,
+    BindingState,
+    Deployment,
+    Stored,
+    StoredBinding,
+    StoredStatus,
+)
 from gluon.proton.storage.transaction import Transaction
-from gluon.proton.storage.violations import explain_delete, explain_insert, explain_update
 
 __all__ = [
+    "ANSWER",
+    "PUBLISHER",
+    "SERVER_SOURCES",
+    "BindingState",
+    "Bindings",
     "ChangedMeanwhile",
-    "ConstraintViolated",
+    "Changes",
+    "ChangesRefused",
     "Database",
     "DatabaseUnavailable",
     "DatabaseUnusable",
+    "Deployment",
     "Duplicate",
     "InUse",
-    "OutboxRow",
     "Pending",
     "ReferenceMissing",
     "StorageError",
     "Stored",
+    "StoredBinding",
+    "StoredStatus",
     "Transaction",
-    "explain_delete",
-    "explain_insert",
-    "explain_update",
     "open_database",
 ]

@@ -1,10 +1,15 @@
-"""The door to the database: opening it, and running transactions."""
+"""The door to the database: opening it, running transactions, and telling what they changed."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import (
@@ -12,116 +17,268 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     NotSupportedError,
     ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gluon.proton.storage.engines import ANSWER_TIMEOUT, AsyncEngines, Engines, SqliteEngines
-from gluon.proton.storage.errors import ConstraintViolated, DatabaseUnavailable, DatabaseUnusable
-from gluon.proton.storage.table_check import create_missing_tables
+from gluon.proton.storage.changes import Changes
+from gluon.proton.storage.circumstances import Circumstances, now
+from gluon.proton.storage.engines import SqliteEngines
+from gluon.proton.storage.errors import DatabaseUnavailable, DatabaseUnusable, StorageError
+from gluon.proton.storage.file_identity import FileLost
+from gluon.proton.storage.operations import ConstraintRefused
+from gluon.proton.storage.refusal import explain
+from gluon.proton.storage.table_check import prepare_tables
 from gluon.proton.storage.tables import Tables
 from gluon.proton.storage.transaction import Transaction
+from gluon.proton.storage.trouble import Trouble
 from gluon.schema import Proton
 
 T = TypeVar("T")
 
+ANSWER_TIMEOUT = 30.0
+"""Longest wait for one transaction, its turn included, in seconds."""
+CHECK_TIMEOUT = 2.0
+"""Longest wait of `Database.check`, in seconds."""
+
+Subscriber = Callable[[Changes], None]
+
+
+class _Outcome(NamedTuple):
+    result: object
+    changed: Changes
+
 
 class Database:
-    """Runs transactions; made by `open_database`."""
+    """Runs transactions, and tells subscribers of each that changed something; made by `open_database`.
 
-    def __init__(self, engines: Engines, tables: Tables, name: str) -> None:
+    Used from one event loop.  It owns what transactions share: the publisher's current session
+    (`session`), whether objects may be changed (`refuse_changes`), and the clock.
+    """
+
+    def __init__(self, engines: SqliteEngines, tables: Tables, name: str, circumstances: Circumstances) -> None:
         self._engines = engines
         self._tables = tables
+        self._circumstances = circumstances
+        self._subscribers: list[Subscriber] = []
+        self._reading = Trouble(f"reading the database {name}")
+        self._writing = Trouble(f"writing to the database {name}")
         self.name = name
-        """Its URL, with any password hidden."""
+        """Its URL, for the log; not for clients."""
+
+    @property
+    def session(self) -> str | None:
+        """The publisher session that new outbox rows belong to; None while there is none.
+
+        The publisher sets it.  Transactions read it when they append to the outbox, so rows that are
+        committed after it was set to None belong to nobody, until a publisher adopts them.
+        """
+        return self._circumstances.session
+
+    @session.setter
+    def session(self, session: str | None) -> None:
+        self._circumstances.session = session
+
+    @property
+    def refusal(self) -> str:
+        """Why changes are refused at this moment; empty: they are not."""
+        return self._circumstances.refusal
+
+    def refuse_changes(self, reason: str) -> None:
+        """From here on every transaction that changes an object fails with `ChangesRefused`; reads go on.
+
+        That is decided where it is appended to the outbox: answers, statuses and the publisher's own books
+        can still be written.
+
+        Args:
+            reason: a sentence for clients: why, and what to do.  Empty: changes are accepted again.
+        """
+        self._circumstances.refusal = reason
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Has it called in the event loop after each commit that changed something, in the order of the commits.
+
+        It is called even if whoever asked for the transaction has stopped waiting, and before
+        that one's `write` returns.  It must not block and not raise.
+        """
+        self._subscribers.append(subscriber)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction and commits it; undone as a whole when `work` raises.
 
-        `work` is a plain function: it may run in another thread, so it touches nothing but the
-        transaction and its own arguments.
+        `work` is a plain function.  It runs in another thread and touches nothing but the transaction
+        and its own arguments.  It may run twice, when a commit that it shared with others fails: each
+        run has a transaction, and `Transaction.changed`, of its own.
 
         Raises:
-            ConstraintViolated: a constraint refused a change.
+            Duplicate, ReferenceMissing, InUse, ChangedMeanwhile: a constraint refused the transaction's
+                last operation.
+            ChangesRefused: see `refuse_changes`.
             DatabaseUnavailable: now; after `ANSWER_TIMEOUT` the outcome is unknown.
         """
-        return await self._run(self._engines.write, work)
+        try:
+            return await self._run(self._engines.write, work, self._writing, ANSWER_TIMEOUT)
+        except ConstraintRefused as refused:
+            raise await self._explained(refused) from refused
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` in a transaction that sees one state and changes nothing; see `write`."""
-        return await self._run(self._engines.read, work)
+        """Runs `work` in a transaction that sees one state and changes nothing; see `write`.
+
+        Raises:
+            DatabaseUnavailable: now.
+        """
+        return await self._run(self._engines.read, work, self._reading, ANSWER_TIMEOUT)
+
+    async def check(self) -> None:
+        """Writes a little, to see that it can be done: not while the file is read-only, locked, or the disk full.
+
+        Raises:
+            DatabaseUnavailable: it could not be done within `CHECK_TIMEOUT`.
+        """
+        await self._run(
+            self._engines.write, lambda tx: tx.deployment.note_check(tx.moment()), self._writing, CHECK_TIMEOUT
+        )
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._engines.close()
+        self._engines.close()
+
+    async def _explained(self, refused: ConstraintRefused) -> StorageError:
+        return await self.read(partial(explain, refused=refused))
 
     async def _run(
-        self, run: Callable[[Callable[[Connection], T]], Awaitable[T]], work: Callable[[Transaction], T]
+        self,
+        run: Callable[[Callable[[Connection], _Outcome]], Future[_Outcome]],
+        work: Callable[[Transaction], T],
+        trouble: Trouble,
+        seconds: float,
     ) -> T:
         try:
-            return await run(lambda connection: work(Transaction(connection, self._tables)))
-        except IntegrityError as error:
-            raise ConstraintViolated(str(error.orig)) from error
+            async with asyncio.timeout(seconds):
+                outcome = await self._outcome(run(partial(self._transaction, work)))
         except (ProgrammingError, DataError, NotSupportedError):
             raise  # A mistake of ours, not a state of the database.
-        except (DBAPIError, PoolTimeout) as error:
-            raise DatabaseUnavailable(f"the database {self.name} failed: {_reason(error)}; try again") from error
-        except TimeoutError as error:
+        except FileLost as error:
+            trouble.failed(f"its file {error}; put it back, or restart the server")
             raise DatabaseUnavailable(
-                f"the database {self.name} did not answer within {ANSWER_TIMEOUT:g} s; look whether the change "
-                "was made, and try again"
+                "the database was replaced, removed or shortened under the running server; put it back, or restart "
+                "the server"
             ) from error
+        except (DBAPIError, PoolTimeout) as error:
+            trouble.failed(_reason(error))
+            raise DatabaseUnavailable(f"the database failed: {_reason(error)}; try again") from error
+        except TimeoutError as error:
+            trouble.failed(f"no answer within {seconds:g} s")
+            raise DatabaseUnavailable(
+                f"the database did not answer within {seconds:g} s; look whether the change was made, and try again"
+            ) from error
+        trouble.worked()
+        result: T = outcome.result  # type: ignore[assignment]
+        return result
+
+    def _transaction(self, work: Callable[[Transaction], object], connection: Connection) -> _Outcome:
+        """Runs in a thread."""
+        tx = Transaction(connection, self._tables, self._circumstances)
+        try:
+            return _Outcome(work(tx), tx.changed)
+        except IntegrityError as error:
+            raise ConstraintRefused(tx.last_operation, frozenset(tx.changed.objects)) from error
+
+    async def _outcome(self, running: Future[_Outcome]) -> _Outcome:
+        """Waits for a transaction.  Subscribers are told in any case; so is whoever still waits, after them."""
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def deliver() -> None:
+            failure = None if running.cancelled() else running.exception()
+            if not running.cancelled() and failure is None:
+                self._tell(running.result().changed)
+            if ended.done():
+                return
+            if failure is not None:
+                ended.set_exception(failure)
+            elif running.cancelled():
+                ended.cancel()
+            else:
+                ended.set_result(running.result())
+
+        def hand_over(_: Future[_Outcome]) -> None:
+            with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
+                loop.call_soon_threadsafe(deliver)
+
+        running.add_done_callback(hand_over)
+        try:
+            outcome: _Outcome = await ended
+        except asyncio.CancelledError:
+            running.cancel()  # Only if it hasn't begun.
+            raise
+        return outcome
+
+    def _tell(self, changed: Changes) -> None:
+        if changed:
+            for subscriber in self._subscribers:
+                subscriber(changed)
 
 
-async def open_database(connection: str, protons: Mapping[str, Proton]) -> Database:
+async def open_database(
+    connection: str, protons: Mapping[str, Proton], *, create: bool, clock: Callable[[], str] = now
+) -> Database:
     """Opens the database, creates the tables that are missing and checks the others.
 
+    A database of the version before this one is taken over.
+
     Args:
-        connection: SQLAlchemy URL.  `sqlite:///<file>` needs no driver; any other database needs
-            the URL of an async driver that is installed.
+        connection: `sqlite:///<file>`, the only kind of database that is supported so far.
         protons: the models, by name.
+        create: make a database where there is none.  False: that is an error.
+        clock: this moment, RFC 3339, UTC, microseconds.
 
     Raises:
-        DatabaseUnusable: a URL that can't be used, a database that can't be opened, or a table
-            that doesn't fit its model.
+        DatabaseUnusable: a URL that can't be used, a database that can't be opened or isn't there, or
+            a table that doesn't fit its model.
     """
+    file = _file(connection)
+    if not create and not file.is_file():
+        raise DatabaseUnusable(
+            f"[database] connection {connection}: there is no database {file}; give the configuration file of the "
+            "server whose database it is"
+        )
     tables = Tables(protons)
-    url = _url(connection)
-    name = url.render_as_string(hide_password=True)
+    engines = SqliteEngines(file)
     try:
-        engines: Engines = SqliteEngines(url) if url.get_backend_name() == "sqlite" else AsyncEngines(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError, TypeError) as error:
-        raise DatabaseUnusable(
-            f"[database] connection {name}: {_reason(error)}; expected sqlite:///<file>, or the URL of an async "
-            "driver that is installed"
-        ) from error
-    try:
-        await engines.write(partial(create_missing_tables, tables=tables))
+        await asyncio.wrap_future(engines.write(partial(prepare_tables, tables=tables, create=create)))
+        engines.remember_files()
     except DatabaseUnusable:
-        await engines.close()
+        engines.close()
         raise
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        await engines.close()
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        engines.close()
         raise DatabaseUnusable(
-            f"[database] connection {name}: it can't be opened: {_reason(error)}; check the URL, and that the "
-            "database can be reached and written"
+            f"[database] connection {connection}: it can't be opened: {_reason(error)}; check the path, and that the "
+            "file and its directory can be written"
         ) from error
-    return Database(engines, tables, name)
+    return Database(engines, tables, connection, Circumstances(clock=clock))
 
 
-def _url(connection: str) -> URL:
+def _file(connection: str) -> Path:
+    """The file of a SQLite URL."""
     try:
-        url = make_url(connection)
+        url: URL = make_url(connection)
     except (ArgumentError, ValueError) as error:
         # The text isn't repeated: it may hold a password.
         raise DatabaseUnusable("[database] connection is no database URL; expected e.g. sqlite:///gluon.db") from error
-    in_memory = url.database in (None, "", ":memory:") or "mode=memory" in connection
-    if url.get_backend_name() == "sqlite" and in_memory:
+    if url.get_backend_name() != "sqlite":
+        raise DatabaseUnusable(
+            f"[database] connection: {url.get_backend_name()} is not supported, only SQLite is; "
+            "expected sqlite:///<file>"
+        )
+    if url.query:
+        raise DatabaseUnusable("[database] connection: SQLite takes no options here; expected sqlite:///<file>")
+    if url.database in (None, "", ":memory:"):
         raise DatabaseUnusable("[database] connection: SQLite needs a file here, e.g. sqlite:///gluon.db")
-    return url
+    return Path(str(url.database)).absolute()
 
 
 def _reason(error: BaseException) -> str:

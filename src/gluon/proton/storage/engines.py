@@ -1,22 +1,22 @@
-"""How transactions are run: SQLite in threads, any other database through its async driver.
+"""How transactions are run on a SQLite file: in threads.
 
-A transaction is a plain function of a SQLAlchemy `Connection`.  For SQLite it runs as a whole in
-one thread: an async driver for SQLite is a thread as well, but hops there and back four times a
-statement, which costs more than the statements.
+A transaction is a plain function of a SQLAlchemy `Connection`, and runs as a whole in one thread.  An
+async driver for SQLite is a thread as well, but hops there and back four times a statement, which
+costs more than the statements.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from gluon.proton.storage.file_identity import FileIdentity
 from gluon.proton.storage.group_commit import GroupCommitWriter
 
 T = TypeVar("T")
@@ -24,23 +24,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT = 10.0
 """Longest wait for another process that writes to the same SQLite file, in seconds."""
 
-ANSWER_TIMEOUT = 30.0
-"""Longest wait for one transaction, its turn included, in seconds."""
-
 _READERS = 4
-
-
-class Engines(Protocol):
-    """Runs transactions; raises what SQLAlchemy raises, and TimeoutError."""
-
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` in a transaction that may write."""
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` in a transaction that sees one state and changes nothing."""
-
-    async def close(self) -> None:
-        """Closes all connections."""
 
 
 class SqliteEngines:
@@ -48,65 +32,49 @@ class SqliteEngines:
 
     The one writer is what keeps SQLite from ever answering `database is locked` inside a
     process; between processes its busy timeout does.
+
+    Transactions fail with whatever SQLAlchemy raises, and with `FileLost`.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE")
-        self._reader = _sqlite_engine(url, connections=_READERS, begin="BEGIN")
-        self._writing = GroupCommitWriter(self._writer)
+    def __init__(self, file: Path) -> None:
+        url = URL.create("sqlite", database=str(file))
+        self._files = FileIdentity(file)
+        self._writer = _engine(url, connections=1, begin="BEGIN IMMEDIATE")
+        self._reader = _engine(url, connections=_READERS, begin="BEGIN")
+        self._writing = GroupCommitWriter(self._writer, self._files)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Engines`."""
-        return await _answer(asyncio.wrap_future(self._writing.submit(work)))
+    def remember_files(self) -> None:
+        """From here on the files must stay those that they are now."""
+        self._files.remember()
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See `Engines`."""
+    def write(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Runs `work` in a transaction that may write."""
+        return self._writing.submit(work)
+
+    def read(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Runs `work` in a transaction that sees one state and changes nothing."""
 
         def transaction() -> T:
+            self._files.check()
             with self._reader.begin() as connection:
-                return work(connection)
+                found = work(connection)
+            self._files.check()
+            return found
 
-        return await _answer(asyncio.get_running_loop().run_in_executor(self._reading, transaction))
+        return self._reading.submit(transaction)
 
-    async def close(self) -> None:
-        """See `Engines`."""
+    def close(self) -> None:
+        """Closes all connections."""
         self._writing.close()
-        self._reading.shutdown(cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
         self._writer.dispose()
         self._reader.dispose()
 
 
-async def _answer(future: asyncio.Future[T]) -> T:
-    async with asyncio.timeout(ANSWER_TIMEOUT):
-        return await future
-
-
-class AsyncEngines:
-    """A database server, through SQLAlchemy's async engine."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            url, isolation_level="REPEATABLE READ", pool_pre_ping=True, pool_size=10, pool_timeout=ANSWER_TIMEOUT
-        )
-
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Engines`."""
-        async with asyncio.timeout(ANSWER_TIMEOUT), self._engine.begin() as connection:
-            return await connection.run_sync(work)
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See `Engines`."""
-        return await self.write(work)
-
-    async def close(self) -> None:
-        """See `Engines`."""
-        await self._engine.dispose()
-
-
-def _sqlite_engine(url: URL, *, connections: int, begin: str) -> Engine:
+def _engine(url: URL, *, connections: int, begin: str) -> Engine:
     engine = create_engine(
-        url.set(drivername="sqlite"),
+        url,
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,

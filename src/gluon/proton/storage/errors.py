@@ -1,13 +1,13 @@
 """What can go wrong with the database.
 
 StorageError
-├── DatabaseUnusable      at start: wrong URL, a table that doesn't fit the model; an operator must act
-├── DatabaseUnavailable   it can't be reached or written now: try again
-├── ConstraintViolated    a change that the constraints refuse, before it is known which
-├── Duplicate             the key is taken
-├── ReferenceMissing      an attribute names an object that doesn't exist
-├── InUse                 another object names this one
-└── ChangedMeanwhile      what refused the change is gone again: try again
+├── DatabaseUnusable        at start: wrong URL, a table that doesn't fit the model; an operator must act
+├── DatabaseUnavailable     it can't be reached or written now: try again
+│   └── ChangesRefused      the deployment is unsafe: changes wait for an operator; reads go on
+├── Duplicate               the key is taken
+├── ReferenceMissing        an attribute names an object that doesn't exist
+├── InUse                   another object names this one
+└── ChangedMeanwhile        the cause of a refused change is gone again: try again
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ class DatabaseUnusable(StorageError):
 
 
 class DatabaseUnavailable(StorageError):
-    """The database can't be reached, or can't carry out a statement now; nothing was changed."""
+    """The database can't be reached, or can't carry out a statement now; nothing was changed.
+
+    The message is fit for clients: it names no file.  `Database` itself logs when such trouble
+    begins and when it ends, so whoever catches this need not log it.
+    """
 
 
-class ConstraintViolated(StorageError):
-    """A constraint refused the change and the transaction was undone."""
+class ChangesRefused(DatabaseUnavailable):
+    """Changes are refused until an operator has acted; the message says why and what to do."""
 
 
 class Duplicate(StorageError):

@@ -1,9 +1,10 @@
 """One thread that writes to SQLite, and commits together what waits together.
 
-A commit that survives a power cut waits for the disk, some milliseconds; the statements take a
-fraction of that.  Transactions that arrive while the disk is busy therefore share the next commit:
-each runs inside a savepoint, sees what those before it did, and is undone alone when it fails.
-No caller hears of its success before the commit.
+This serves SQLite, which has one writer; with a database server it would only be in the way.  A commit
+that survives a power cut waits for the disk, some milliseconds; the statements take a fraction of
+that.  Transactions that arrive while the disk is busy therefore share the next commit: each runs inside
+a savepoint, sees what those before it did, and is undone alone when it fails.  No caller hears of its
+success before the commit.  When the shared commit itself fails, each transaction is run once more, alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gluon.proton.storage.file_identity import FileIdentity
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +41,25 @@ class _Undone(Exception):
 
 
 class GroupCommitWriter:
-    """Runs transactions one after the other in its thread.
+    """Runs transactions one after the other in its thread."""
 
-    Args:
-        engine: has one connection; its transactions may write.
-    """
+    def __init__(self, engine: Engine, files: FileIdentity) -> None:
+        """Starts the thread.
 
-    def __init__(self, engine: Engine) -> None:
+        Args:
+            engine: has one connection; its transactions may write.
+            files: checked before and after each commit, so that no success is reported of a
+                commit into a file that is not there any more.
+        """
         self._engine = engine
+        self._files = files
         self._opened: Connection | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Runs `work` in a transaction; the future has its result once that is committed."""
+        """Runs `work` in a transaction, perhaps twice; the future has its result once that is committed."""
         done: Future[T] = Future()
         self._jobs.put(_Job(work, done))
         return done
@@ -76,8 +83,9 @@ class GroupCommitWriter:
 
     def _connection(self) -> Connection:
         # Kept open: to take one from the engine each time costs as much as a transaction's statements.
-        if self._opened is None:
+        if self._opened is None or self._opened.invalidated:
             self._opened = self._engine.connect()
+            self._files.remember_log()
         return self._opened
 
     def _gather(self) -> tuple[list[_Job], bool]:
@@ -96,27 +104,34 @@ class GroupCommitWriter:
 
     def _run_alone(self, job: _Job) -> None:
         try:
+            self._files.check()
             connection = self._connection()
             with connection.begin():
                 result = job.work(connection)
+            self._files.check()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             job.done.set_exception(error)
         else:
             job.done.set_result(result)
 
     def _run_together(self, jobs: Sequence[_Job]) -> None:
-        begun = False
+        undone = False
         try:
+            self._files.check()
             connection = self._connection()
             with connection.begin():
-                begun = True
+                undone = True
                 outcomes = [_in_savepoint(connection, job) for job in jobs]
+            undone = False
+            self._files.check()
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
             log.debug("a commit of %d transactions failed: %s", len(jobs), error)
             for job in jobs:
-                if begun:
+                if undone:
                     self._run_alone(job)
-                else:  # The next try would wait for the same lock, one caller after the other.
+                else:
+                    # It never began: the next try would wait for the same lock, one caller after the
+                    # other.  Or it is committed, into a file that nobody will find.
                     job.done.set_exception(error)
             return
         for job, (result, failure) in zip(jobs, outcomes, strict=True):

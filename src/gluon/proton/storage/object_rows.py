@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
-from gluon.proton.storage.statements import GUARD, VALUE
+from gluon.contract.keys import ObjectKey
+from gluon.proton.storage.changes import Changes
+from gluon.proton.storage.operations import Operation, Verb
+from gluon.proton.storage.statements import VALUE
 from gluon.proton.storage.stored import Stored
 from gluon.proton.storage.tables import ObjectTable
 from gluon.schema import ObjectType, Proton, Value
@@ -19,35 +22,32 @@ _IN_LIMIT = 500
 class ObjectRows:
     """The rows of one object type as one transaction sees them."""
 
-    def __init__(self, connection: Connection, where: ObjectTable) -> None:
+    def __init__(
+        self, connection: Connection, where: ObjectTable, changed: Changes, begin: Callable[[Operation], None]
+    ) -> None:
         self._connection = connection
         self._table = where.table
         self._key = where.key
         self._links = where.links
         self._statements = where.statements
+        self._changed = changed
+        self._begin = begin
         self.proton: Proton = where.proton
         self.object_type: ObjectType = where.object_type
 
-    def get(self, key: str, *, lock: bool = False) -> Stored | None:
-        """Reads one object.
-
-        Args:
-            key: its primary key, canonical.
-            lock: keep it as it is until the end of the transaction (SQLite's writer already does).
-        """
-        statement = self._statements.get_locked if lock else self._statements.get
-        row = self._connection.execute(statement, {"key": key}).first()
+    def get(self, key: str) -> Stored | None:
+        """Reads one object by its primary key, canonical."""
+        row = self._connection.execute(self._statements.get, {"key": key}).first()
         return None if row is None else self._stored(row)
 
-    def get_many(self, keys: Sequence[str], *, lock: bool = False) -> dict[str, Stored]:
-        """Reads those objects that exist, by key; see `get`."""
+    def get_many(self, keys: Sequence[str]) -> dict[str, Stored]:
+        """Reads those objects that exist, by key."""
         found: dict[str, Stored] = {}
-        name = self.object_type.primary_key.name
         for start in range(0, len(keys), _IN_LIMIT):
-            statement = self._statements.get_many_locked if lock else self._statements.get_many
-            for row in self._connection.execute(statement, {"keys": keys[start : start + _IN_LIMIT]}):
+            part = {"keys": list(keys[start : start + _IN_LIMIT])}
+            for row in self._connection.execute(self._statements.get_many, part):
                 stored = self._stored(row)
-                found[str(stored.attributes[name])] = stored
+                found[self._key_of(stored)] = stored
         return found
 
     def exists(self, key: str) -> bool:
@@ -74,89 +74,84 @@ class ObjectRows:
         """The keys of all objects."""
         return list(self._connection.execute(select(self._key)).scalars())
 
-    def keys_with_status_reason(self) -> list[str]:
-        """The keys of the objects that have a status_reason."""
-        statement = select(self._key).where(self._table.c.status_reason.is_not(None))
-        return list(self._connection.execute(statement).scalars())
-
-    def open_binds(self, unbound: str) -> list[tuple[str, int]]:
-        """Key and bind_request of the ports that wait for an answer.
-
-        Args:
-            unbound: the vif_type that they have meanwhile.
-        """
-        c = self._table.c
-        statement = select(self._key, c.bind_request).where(c.bind_request.is_not(None), c.vif_type == unbound)
-        return [(key, request) for key, request in self._connection.execute(statement)]
-
     def insert(self, stored: Stored) -> None:
-        """Adds an object; IntegrityError when a constraint refuses it."""
-        values: dict[str, Any] = {
-            **stored.attributes,
-            "created_at": stored.created_at,
-            "updated_at": stored.updated_at,
-            "status_reason": stored.status_reason,
-        }
-        self._connection.execute(self._statements.insert, values)
-        key = stored.attributes[self.object_type.primary_key.name]
+        """Adds an object; if a constraint refuses it, the transaction fails with the reason (`Database.write`)."""
+        key = self._name(stored)
+        self._begin(Operation(Verb.INSERT, key, stored.attributes))
+        self._connection.execute(self._statements.insert, _columns(stored))
         for name, link in self._links.items():
-            self._add_links(link, key, items(stored.attributes[name]))
+            self._add_links(link, key.key, name, stored.attributes[name])
+        self._changed.objects[key] = stored
 
-    def update(self, key: str, values: Mapping[str, Any], **guards: Any) -> bool:
-        """Changes the columns that `values` names.
+    def replace(self, before: Stored, after: Stored) -> None:
+        """Changes an object, which this transaction has read as `before`, to `after`; see `insert`.
 
-        Args:
-            key: the object's primary key.
-            values: by column: attributes, updated_at, status_reason, bind_request, bind_revision.
-            guards: by column, the value that it must have for anything to change.
-
-        Returns:
-            False when there is no such object, or a guard doesn't hold.
+        Its key stays the same.
         """
-        guarded = tuple((name, value is None) for name, value in guards.items())
+        old, new = _columns(before), _columns(after)
+        # By their JSON: to Python 1 and true are equal, and a list may hold either.
+        values = {name: value for name, value in new.items() if value is not old[name] and not _same(value, old[name])}
+        if not values:
+            return
+        key = self._name(after)
+        self._begin(Operation(Verb.REPLACE, key, after.attributes))
         parameters = {VALUE + name: value for name, value in values.items()}
-        parameters |= {GUARD + name: value for name, value in guards.items() if value is not None}
-        statement = self._statements.update(tuple(values), guarded)
-        if self._connection.execute(statement, {"key": key, **parameters}).rowcount == 0:
-            return False
+        self._connection.execute(self._statements.update(tuple(values)), {"key": key.key, **parameters})
         for name, link in self._links.items():
             if name in values:
-                self._connection.execute(delete(link).where(link.c.owner == key))
-                self._add_links(link, key, items(values[name]))
-        return True
+                self._connection.execute(delete(link).where(link.c.owner == key.key))
+                self._add_links(link, key.key, name, values[name])
+        self._changed.objects[key] = after
 
     def delete(self, key: str) -> bool:
-        """Removes an object; IntegrityError when another one refers to it."""
-        return self._connection.execute(self._statements.delete, {"key": key}).rowcount > 0
+        """Removes an object; False when there is none.  See `insert`."""
+        name = ObjectKey(self.proton.name, self.object_type.name, key)
+        self._begin(Operation(Verb.DELETE, name))
+        if self._connection.execute(self._statements.delete, {"key": key}).rowcount == 0:
+            return False
+        self._changed.objects[name] = None
+        return True
 
-    def referrer(self, attribute: str, target: str, *, other_than: str | None = None) -> str | None:
-        """The key of an object that names `target` in that attribute; None when none does."""
+    def referrer(self, attribute: str, target: str, *, but: Sequence[str] = ()) -> str | None:
+        """The key of an object, other than `but`, that names `target` in that attribute; None when none does."""
         if attribute in self._links:
             link = self._links[attribute]
-            statement = select(link.c.owner).where(link.c.target == target)
+            owner = link.c.owner
+            statement = select(owner).where(link.c.target == target, owner.not_in(but))
         else:
-            statement = select(self._key).where(self._table.c[attribute] == target)
-            if other_than is not None:
-                statement = statement.where(self._key != other_than)
+            statement = select(self._key).where(self._table.c[attribute] == target, self._key.not_in(but))
         return self._connection.execute(statement.limit(1)).scalar()
 
-    def _add_links(self, link: Table, owner: Value, targets: Sequence[str]) -> None:
+    def _add_links(self, link: Table, owner: str, attribute: str, value: Value) -> None:
+        targets = self.object_type.attributes[attribute].items(value)
         if targets:
             self._connection.execute(insert(link), [{"owner": owner, "target": target} for target in targets])
 
+    def _key_of(self, stored: Stored) -> str:
+        return str(stored.attributes[self.object_type.primary_key.name])
+
+    def _name(self, stored: Stored) -> ObjectKey:
+        return ObjectKey(self.proton.name, self.object_type.name, self._key_of(stored))
+
     def _stored(self, row: Row[Any]) -> Stored:
         names = self.object_type.attributes
-        created_at, updated_at, status_reason, *bind = row[len(names) :]
+        created_at, updated_at, status_reason = row[len(names) :]
         return Stored(
             attributes=dict(zip(names, row, strict=False)),
             created_at=created_at,
             updated_at=updated_at,
             status_reason=status_reason,
-            bind_request=bind[0] if bind else None,
-            bind_revision=bind[1] if bind else None,
         )
 
 
-def items(value: Value) -> list[str]:
-    """The items of a list attribute's canonical text."""
-    return value.split(",") if isinstance(value, str) and value else []
+def _columns(stored: Stored) -> dict[str, Any]:
+    return {
+        **stored.attributes,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "status_reason": stored.status_reason,
+    }
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and not isinstance(one, dict | list) and bool(one == other)

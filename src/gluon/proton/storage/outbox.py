@@ -7,20 +7,27 @@ docs/adr/0003-outbox.md for the rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, Integer, Table, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from gluon.contract.keys import ObjectKey
-
-
-class OutboxRow(NamedTuple):
-    """A change to record."""
-
-    key: ObjectKey
-    rewrite: bool = False
-    """Write it even if etcd holds the same value, so that its revision rises."""
+from gluon.proton.storage.changes import Changes
+from gluon.proton.storage.circumstances import Circumstances
+from gluon.proton.storage.errors import ChangesRefused
 
 
 class Pending(Struct, frozen=True):
@@ -29,7 +36,6 @@ class Pending(Struct, frozen=True):
     key: ObjectKey
     ids: tuple[int, ...]
     """Outbox ids, ascending."""
-    rewrite: bool
 
 
 class OutboxStatements:
@@ -47,7 +53,7 @@ class OutboxStatements:
         self.append = insert(table).returning(table.c.id)
         self.append_many = insert(table).returning(table.c.id, sort_by_parameter_order=True)
         self.pending = (
-            select(own.c.id, own.c.proton, own.c.object, own.c.key, own.c.rewrite, elder.exists())
+            select(own.c.id, own.c.proton, own.c.object, own.c.key, elder.exists())
             .where(own.c.session == bindparam("session"))
             .order_by(own.c.id)
             .limit(bindparam("limit", type_=Integer))
@@ -60,36 +66,44 @@ class OutboxStatements:
 class Outbox:
     """The outbox as one transaction sees it."""
 
-    def __init__(self, connection: Connection, table: Table, statements: OutboxStatements) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        table: Table,
+        statements: OutboxStatements,
+        circumstances: Circumstances,
+        changed: Changes,
+    ) -> None:
         self._connection = connection
         self._table = table
         self._statements = statements
+        self._circumstances = circumstances
+        self._changed = changed
 
-    def append(self, rows: Sequence[OutboxRow], session: str | None, now: str) -> list[int]:
-        """Records changes; after the change itself, so that ids of one object are in the order of its changes.
+    def append(self, keys: Sequence[ObjectKey]) -> list[int]:
+        """Records that these objects changed; the rows belong to the database's current session.
+
+        Called after the change itself, so that the ids of one object are in the order of its changes.
 
         Returns:
-            The new ids, in the order of `rows`.
+            The new ids, in the order of `keys`.
+
+        Raises:
+            ChangesRefused: `Database.refuse_changes` is in force.
         """
-        values = [
-            {
-                "proton": row.key.proton,
-                "object": row.key.object,
-                "key": row.key.key,
-                "session": session,
-                "rewrite": int(row.rewrite),
-                "created_at": now,
-            }
-            for row in rows
-        ]
-        if not values:
+        if self._circumstances.refusal:
+            raise ChangesRefused(self._circumstances.refusal)
+        if not keys:
             return []
+        self._changed.published = True
+        shared = {"session": self._circumstances.session, "created_at": self._circumstances.clock()}
+        values = [{"proton": key.proton, "object": key.object, "key": key.key, **shared} for key in keys]
         if len(values) == 1:  # Most often; SQLAlchemy's way for many rows costs more.
             return [self._connection.execute(self._statements.append, values[0]).scalar_one()]
         return list(self._connection.execute(self._statements.append_many, values).scalars())
 
     def pending(self, session: str, limit: int) -> tuple[list[Pending], bool]:
-        """What this session may publish now, oldest first; and whether there are objects that wait.
+        """The objects that this session may publish now, oldest first; and whether there are some that wait.
 
         An object is left out while its oldest row belongs to another session: that one may be
         writing it at this moment.
@@ -99,23 +113,19 @@ class Outbox:
             limit: most rows that are looked at.
         """
         found: dict[ObjectKey, list[int]] = {}
-        rewrites: set[ObjectKey] = set()
         waits: set[ObjectKey] = set()
-        for row_id, proton, name, key, rewrite, behind in self._connection.execute(
+        for row_id, proton, name, key, behind in self._connection.execute(
             self._statements.pending, {"session": session, "limit": limit}
         ):
             object_key = ObjectKey(proton, name, key)
             if behind and object_key not in found:
                 waits.add(object_key)
-            if object_key in waits:
-                continue
-            found.setdefault(object_key, []).append(row_id)
-            if rewrite:
-                rewrites.add(object_key)
-        return [Pending(key, tuple(ids), key in rewrites) for key, ids in found.items()], bool(waits)
+            if object_key not in waits:
+                found.setdefault(object_key, []).append(row_id)
+        return [Pending(key, tuple(ids)) for key, ids in found.items()], bool(waits)
 
     def remove(self, ids: Sequence[int], session: str) -> None:
-        """Removes what this session has published; rows that another has adopted stay."""
+        """Removes rows that this session has published; those that another has adopted stay."""
         self._connection.execute(self._statements.remove, {"session": session, "ids": list(ids)})
 
     def sessions(self, protons: Sequence[str]) -> set[str | None]:
@@ -143,3 +153,24 @@ class Outbox:
         table = self._table
         statement = select(func.count()).select_from(table).where(table.c.proton.in_(protons), table.c.id <= last)
         return self._connection.execute(statement).scalar_one()
+
+    def has(self, row_id: int) -> bool:
+        """Whether this row is pending, of whatever session and proton."""
+        return self._connection.execute(select(self._table.c.id).where(self._table.c.id == row_id)).first() is not None
+
+    def highest(self) -> int:
+        """The highest id that this database has ever given; 0: none."""
+        return self._connection.execute(_HIGHEST).scalar() or 0
+
+    def raise_above(self, serial: int) -> None:
+        """Makes every id from now on greater than `serial`."""
+        if self.highest() >= serial:
+            return
+        if self._connection.execute(_RAISE, {"serial": serial}).rowcount == 0:
+            self._connection.execute(_BEGIN, {"serial": serial})
+
+
+# SQLite's own table of an AUTOINCREMENT's highest id; it remembers ids whose rows are gone.
+_HIGHEST = select(literal_column("seq", Integer)).select_from(text("sqlite_sequence")).where(text("name = 'outbox'"))
+_RAISE = text("UPDATE sqlite_sequence SET seq = :serial WHERE name = 'outbox'")
+_BEGIN = text("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', :serial)")

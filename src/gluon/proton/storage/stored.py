@@ -1,6 +1,8 @@
-"""One object as the database holds it."""
+"""The rows as values: an object, a port's binding, what somebody says of an object, the deployment."""
 
 from __future__ import annotations
+
+import enum
 
 from msgspec import Struct
 
@@ -8,15 +10,80 @@ from gluon.schema import Value
 
 
 class Stored(Struct, frozen=True, kw_only=True):
-    """A row."""
+    """One object as the database holds it."""
 
     attributes: dict[str, Value]
     """Every attribute, in the model's order."""
     created_at: str
     """RFC 3339, UTC, microseconds."""
     updated_at: str
+    """Never before created_at, and never going back."""
     status_reason: str | None = None
-    bind_request: int | None = None
-    """Of a port: the outbox id of the change that last asked for a bind; None: not asked."""
-    bind_revision: int | None = None
-    """Of a port: the mod_revision that published that request; None: not published yet."""
+
+
+class BindingState(enum.StrEnum):
+    """How far a binding has come."""
+
+    PENDING = "PENDING"
+    """A bind was asked for and not answered yet.  With a vif_type: it was bound before and is bound again."""
+    BOUND = "BOUND"
+    FAILED = "FAILED"
+    """Refused by a controller, or not answered in time."""
+    LOST = "LOST"
+    """It was answered, and no controller has it any more."""
+
+
+class StoredBinding(Struct, frozen=True, kw_only=True):
+    """The binding of a port to a host.  A port has at most one that is active."""
+
+    port: str
+    """The port's key."""
+    host: str
+    token: str
+    """Names the request that last asked for this bind; an answer counts if it carries the same one."""
+    active: bool = True
+    """False: prepared on the side, for a live migration."""
+    state: BindingState = BindingState.PENDING
+    controller: str = ""
+    """Who answered last; empty: nobody yet."""
+    vnic_type: str | None = None
+    profile: Value = None
+    device_id: str | None = None
+    vif_type: str = ""
+    """How it is plugged; empty: it is not."""
+    vif_details: dict[str, Value] = {}
+    reason: str = ""
+    """Why it failed or was lost; of a bound one, what is wrong with it all the same."""
+    created_at: str
+    updated_at: str
+
+
+class StoredStatus(Struct, frozen=True, kw_only=True):
+    """What one source says of an object."""
+
+    source: str
+    """A controller's name, or one of `SERVER_SOURCES`."""
+    state: str = ""
+    """ACTIVE, DOWN, ERROR, or empty: nothing was reported."""
+    reason: str = ""
+
+
+PUBLISHER = "publisher"
+"""The source that says that etcd refuses an object."""
+ANSWER = "answer"
+"""The source that says that a controller's answer was dropped."""
+SERVER_SOURCES = frozenset({PUBLISHER, ANSWER})
+"""The sources that are no controllers."""
+
+
+class Deployment(Struct, frozen=True, kw_only=True):
+    """What the database knows of itself and of the etcd that it fills."""
+
+    id: str
+    """The database's own, made with it."""
+    epoch: str = ""
+    """The id of the epoch that was last begun in etcd; empty: none yet."""
+    serial: int = 0
+    """The highest outbox id that is known to have been published."""
+    legacy: bool = False
+    """Taken over from the version before, and nothing published since."""

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Table, inspect
+from sqlalchemy import Column, Connection, Table, insert, inspect, select
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
+from gluon.proton.storage import takeover
 from gluon.proton.storage.errors import DatabaseUnusable
 from gluon.proton.storage.tables import Tables
 
+log = logging.getLogger(__name__)
 
-def create_missing_tables(connection: Connection, *, tables: Tables) -> None:
-    """Brings an empty database up, and leaves one that fits as it is.
+
+def prepare_tables(connection: Connection, *, tables: Tables, create: bool) -> None:
+    """Brings an empty database up, takes over one of the version before, and leaves any other as it is.
+
+    Args:
+        connection: within a transaction.
+        tables: as the models have them.
+        create: bring up an empty database; False: refuse it.
 
     Raises:
-        DatabaseUnusable: names the first table and column that don't fit.
+        DatabaseUnusable: the database is empty, or names the first table and column that don't fit.
     """
+    existing = set(inspect(connection).get_table_names())
+    ours = existing & set(tables.metadata.tables)
+    if not create and not ours:
+        raise DatabaseUnusable(
+            "[database] connection: the database has no tables of the server's; give the configuration file of the "
+            "server whose database it is"
+        )
+    legacy = takeover.is_of_version_1(tables, existing)
+    if legacy:
+        takeover.drop_rewrite(connection)
     inspector = inspect(connection)
-    existing = set(inspector.get_table_names())
     for table in tables.metadata.sorted_tables:
         if table.name in existing:
             _check(table, inspector.get_columns(table.name))
     tables.metadata.create_all(connection)
+    if connection.execute(select(tables.deployment.c.id)).first() is None:
+        row = {"id": str(uuid4()), "epoch": "", "serial": 0, "legacy": legacy}
+        connection.execute(insert(tables.deployment), row)
+    if legacy:
+        takeover.take_over_ports(connection, tables)
+        log.info("the database of the version before is taken over")
 
 
 def _check(table: Table, found: list[ReflectedColumn]) -> None:

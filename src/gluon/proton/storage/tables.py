@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, MetaData, String, Table, Text
 
-from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, column, column_type
+from gluon.proton.storage.bindings import BindingStatements
+from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, JsonText, column, column_type
 from gluon.proton.storage.errors import DatabaseUnusable
 from gluon.proton.storage.outbox import OutboxStatements
 from gluon.proton.storage.statements import ObjectStatements
-from gluon.schema import Attribute, Base, ObjectType, Proton
+from gluon.proton.storage.statuses import StatusStatements
+from gluon.schema import Attribute, ObjectType, Proton
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -45,6 +47,11 @@ class Tables:
         self.protons = protons
         self.outbox = _outbox(self.metadata)
         self.outbox_statements = OutboxStatements(self.outbox)
+        self.port_binding = _port_binding(self.metadata)
+        self.binding_statements = BindingStatements(self.port_binding)
+        self.object_status = _object_status(self.metadata)
+        self.status_statements = StatusStatements(self.object_status)
+        self.deployment = _deployment(self.metadata)
         self._objects: dict[tuple[str, str], ObjectTable] = {}
         for proton in protons.values():
             for object_type in proton.objects.values():
@@ -60,7 +67,7 @@ class Tables:
     def _object_table(self, proton: Proton, object_type: ObjectType) -> ObjectTable:
         name = table_name(proton, object_type)
         self._refuse_taken(name, f"proton {proton.name}, object {object_type.name}")
-        columns = [*_attribute_columns(proton, object_type), *_meta_columns(object_type)]
+        columns = [*_attribute_columns(proton, object_type), *_meta_columns()]
         _refuse_collisions(proton, object_type, columns)
         table = Table(name, self.metadata, *columns)
         key: Column[str] = table.c[object_type.primary_key.name]
@@ -116,13 +123,10 @@ def _attribute_columns(proton: Proton, object_type: ObjectType) -> Iterable[Colu
         yield made
 
 
-def _meta_columns(object_type: ObjectType) -> Iterable[Column[object]]:
+def _meta_columns() -> Iterable[Column[object]]:
     yield Column("created_at", String(TIME_LENGTH), nullable=False)
     yield Column("updated_at", String(TIME_LENGTH), nullable=False)
     yield Column("status_reason", Text)
-    if object_type.base is Base.PORT:
-        yield Column("bind_request", ID)
-        yield Column("bind_revision", ID)
 
 
 def _refuse_collisions(proton: Proton, object_type: ObjectType, columns: Iterable[Column[object]]) -> None:
@@ -146,9 +150,57 @@ def _outbox(metadata: MetaData) -> Table:
         Column("object", String(DEFAULT_LENGTH), nullable=False),
         Column("key", Text, nullable=False),
         Column("session", String(UUID_LENGTH)),
-        Column("rewrite", Integer, nullable=False),
         Column("created_at", String(TIME_LENGTH), nullable=False),
         Index("ix_outbox_session_id", "session", "id"),
         Index("ix_outbox_object", "proton", "object", "key", "id"),
-        sqlite_autoincrement=True,  # An id must never come back: bind_request holds one.
+        sqlite_autoincrement=True,  # An id must never come back: etcd remembers the highest.
+    )
+
+
+def _port_binding(metadata: MetaData) -> Table:
+    return Table(
+        "port_binding",
+        metadata,
+        Column("proton", String(DEFAULT_LENGTH), primary_key=True),
+        Column("port", String(DEFAULT_LENGTH), primary_key=True),
+        Column("host", String(DEFAULT_LENGTH), primary_key=True),
+        Column("token", String(DEFAULT_LENGTH), nullable=False),
+        Column("active", Boolean, nullable=False),
+        Column("state", String(DEFAULT_LENGTH), nullable=False),
+        Column("controller", String(DEFAULT_LENGTH), nullable=False),
+        Column("vnic_type", String(DEFAULT_LENGTH)),
+        Column("profile", JsonText),
+        Column("device_id", String(DEFAULT_LENGTH)),
+        Column("vif_type", String(DEFAULT_LENGTH), nullable=False),
+        Column("vif_details", JsonText, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("created_at", String(TIME_LENGTH), nullable=False),
+        Column("updated_at", String(TIME_LENGTH), nullable=False),
+        Index("ix_port_binding_state", "state"),
+    )
+
+
+def _object_status(metadata: MetaData) -> Table:
+    return Table(
+        "object_status",
+        metadata,
+        Column("proton", String(DEFAULT_LENGTH), primary_key=True),
+        Column("object", String(DEFAULT_LENGTH), primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("source", String(DEFAULT_LENGTH), primary_key=True),
+        Column("state", String(DEFAULT_LENGTH), nullable=False),
+        Column("reason", Text, nullable=False),
+        Index("ix_object_status_source", "source"),
+    )
+
+
+def _deployment(metadata: MetaData) -> Table:
+    return Table(
+        "deployment",
+        metadata,
+        Column("id", String(UUID_LENGTH), primary_key=True),
+        Column("epoch", String(UUID_LENGTH), nullable=False),
+        Column("serial", ID, nullable=False),
+        Column("legacy", Boolean, nullable=False),
+        Column("checked_at", String(TIME_LENGTH)),
     )

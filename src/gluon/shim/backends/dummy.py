@@ -1,4 +1,8 @@
-"""The example to copy: binds every port as an Open vSwitch port, and logs each callback."""
+"""The example to copy: binds every port as an Open vSwitch port, and logs each callback.
+
+There is no controller behind it, so it has nothing to list in an `inventory`, to ask for its
+`health` or to `report` later.  docs/how-to/write-a-backend.md has two backends that do.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,10 @@ class DummyBackend(Backend):
     }
 
     async def bind_port(self, port: Object, model: Model) -> Binding:
-        """Binds the port, with or without a service binding."""
-        bindings = len(model.bindings_of(port))
-        log.info("bind_port %s on %s, %d service bindings", port.key, port["host_id"], bindings)
+        """Binds the port, with or without a service binding; also on the host that it migrates to."""
+        inactive = "" if port.active else " (inactive)"
+        bindings = len(model.service_bindings_of(port))
+        log.info("bind_port %s on %s%s, %d service bindings", port.key, port["host_id"], inactive, bindings)
         return Binding("ovs", {"port_filter": False, "bridge_name": self.context.conf.shim_dummy.bridge_name})
 
     async def unbind_port(self, port: Object, model: Model) -> None:

@@ -1,26 +1,34 @@
-"""What to do next for one key: desired against applied, by the rules of its base object.
+"""What to do next about one object: desired against applied, by the rules of its base object.
 
-`next_step` looks at the state and says one step; `outcome` says what a step's result means for
-the applied record and the answer.  Neither remembers anything: after each step the key is looked
-at again, so a moved port becomes unbind, then bind, without a rule that says so.
+    facts      what the rules ask of the state
+    objects    the three rules of every object
+    bindings   the same for a port and its bindings
+    next_step  from an object to its steps
+    outcome    what a step's result means for the applied records and the answer
+    inventory  what an inventory of the SDN controller means for the records
+
+Nothing here remembers anything: after each step the object is looked at again, so a moved port
+becomes unbind, then bind, without a rule that says so.
 
 Belongs here: rules.  Does not belong here: time, retries, and the calls themselves.  Pure.
 """
 
 from gluon.shim.plan import outcome
-from gluon.shim.plan.next_step import Identity, next_step
-from gluon.shim.plan.steps import Call, Callback, Drop, InUse, Nothing, Refresh, Step, Wait
+from gluon.shim.plan.facts import Identity
+from gluon.shim.plan.next_step import next_steps
+from gluon.shim.plan.steps import Call, Callback, Drop, HeldBack, InUse, Nothing, Refresh, Step, Wait
 
 __all__ = [
     "Call",
     "Callback",
     "Drop",
+    "HeldBack",
     "Identity",
     "InUse",
     "Nothing",
     "Refresh",
     "Step",
     "Wait",
-    "next_step",
+    "next_steps",
     "outcome",
 ]

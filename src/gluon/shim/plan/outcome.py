@@ -1,183 +1,220 @@
-"""What a step, and its result, mean for the applied record and the answer in etcd."""
+"""What a step, and its result, mean for the applied records and for the answer in etcd.
+
+Pure values: `Writes` says what one transaction shall hold, `reconcile.recorder` makes it.
+"""
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from collections.abc import Mapping
+
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord, PortBinding
-from gluon.schema.types import Base, Value
-from gluon.shim.plan.next_step import expected_answer, is_bound, is_deleted
+from gluon.contract.records import BINDING_FAILED, AppliedRecord, Attempt, BindingAnswer, Bound, PortAnswer
+from gluon.schema.types import Value
+from gluon.shim.plan.bindings import arranged, entry_of, expected_answer
+from gluon.shim.plan.facts import Identity, is_bound, is_going, port_as_ours
 from gluon.shim.plan.steps import Call, Callback, Drop, Refresh
 from gluon.shim.state import HeldAnswer, Object, State
 
 
-class Writes(Struct, frozen=True, kw_only=True):
-    """What to write for one key, in one transaction.
+class AnswerWrite(Struct, frozen=True):
+    """A change of a port's answer key, made only while the key is as `held` says."""
 
-    The answer is written only while its key is as the state holds it; should another controller
-    have been faster, a `claim` writes nothing at all, and any other step just its record.
+    port: ObjectKey
+    answer: PortAnswer | None
+    """None deletes the key."""
+    held: HeldAnswer
+
+
+class Writes(Struct, frozen=True, kw_only=True):
+    """What to write about one object, in one transaction.
+
+    Should the answer's key have changed meanwhile, a `claim` writes nothing at all, and any other
+    step just its records.
     """
 
-    key: ObjectKey
-    base: Base
-    record: AppliedRecord | UnsetType | None = UNSET
-    """The applied record; None deletes it, UNSET leaves it."""
-    answer: Answer | UnsetType | None = UNSET
-    """The answer; None writes `{}`, UNSET leaves it."""
-    drop_answer: bool = False
-    """Delete the answer's key."""
+    subject: ObjectKey
+    """The object that it is about: its writes stay in their order."""
+    records: Mapping[ObjectKey, AppliedRecord | None] = {}
+    """Applied records by key; None deletes one."""
+    answer: AnswerWrite | None = None
     claim: bool = False
-    held: HeldAnswer | None = None
-    """The answer's key as expected; None when the answer is left as it is."""
-
-    @property
-    def touches_answer(self) -> bool:
-        """Whether the answer's key is written or deleted."""
-        return self.drop_answer or self.answer is not UNSET
+    late: ObjectKey | None = None
+    """The late call that this takes into account; its note goes."""
 
 
-def claim(call: Call, state: State, controller: str) -> Writes | None:
+# -- before a call ---------------------------------------------------------------------------------
+
+
+def claim(call: Call, state: State, identity: Identity) -> Writes | None:
     """What has to be in etcd before the call is made; None when it is there already.
 
     A bind claims the port at `/controller/`, so that of two controllers one wins.  Every call
     leaves in the record that it may have been made: what the backend holds is never unknown, not
     even when the wish goes back to what it was before a crash.
     """
-    obj = call.object
-    record = state.records.get(obj.id)
+    subject = call.object.id
+    records = {call.key: _attempting(call, state.records.get(call.key))}
+    answer = None
     if call.callback is Callback.BIND_PORT:
-        return _claim_bind(obj, record, state, controller)
-    claimed = _attempting(call, record)
-    return None if claimed == record else Writes(key=obj.id, base=obj.base, record=claimed)
+        # bind_port may be the first that the backend hears of the port, so the port is claimed too.
+        records.setdefault(subject, state.records.get(subject) or _record(call.object, claimed=True))
+        answer = _claim_answer(call, state, identity)
+    changed = {key: record for key, record in records.items() if record != state.records.get(key)}
+    if not changed and answer is None:
+        return None
+    return Writes(subject=subject, records=changed, answer=answer, claim=answer is not None)
 
 
 def _attempting(call: Call, record: AppliedRecord | None) -> AppliedRecord:
-    """The record of an object while the call is under way."""
+    """The record of an object while the call is under way.
+
+    Until a call has succeeded for the first time the record is `claimed`, and its attributes are
+    those of the call; nothing more has to be known, since taking it away again needs no more.  A later
+    call is noted beside what is applied for certain.  After a delete that may have been made nothing
+    is certain any more, so the record turns into a claim again.
+    """
     if record is None:
         return _record(call.object, claimed=True)
-    if call.callback is Callback.UNBIND_PORT:
-        return replace(record, attempted={}) if is_bound(record) else record
-    if call.callback.startswith("delete_"):
-        return record if record.claimed else replace(record, attempted={})
-    attributes = dict(call.object.attributes)
-    if record.claimed and record.attempted is None and record.attributes == attributes:
+    if call.callback.removes and record.claimed and record.attempt is None:
         return record
-    return replace(record, attempted=attributes, claimed=record.claimed or is_deleted(record))
+    attributes = dict(call.object.attributes)
+    if record.claimed and record.attempt is None and record.attributes == attributes:
+        return record
+    attempt = Attempt(callback=call.callback, attributes=attributes)
+    return replace(record, attempt=attempt, claimed=record.claimed or (is_going(record) and not call.callback.removes))
 
 
-def _claim_bind(port: Object, record: AppliedRecord | None, state: State, controller: str) -> Writes | None:
-    held = state.answer(port.id)
-    binding = PortBinding(host_id=str(port["host_id"]), device_id=str(port["device_id"]))
-    mine = held.answer is not None and held.answer.controller == controller
-    claimed = replace(_attempting(Call(Callback.BIND_PORT, port), record), binding=binding)
-    if record == claimed and mine:
-        return None
-    return Writes(
-        key=port.id,
-        base=port.base,
-        record=claimed,
-        answer=Answer(controller=controller, revision=port.revision, host_id=binding.host_id),
-        held=held,
-        claim=True,
-    )
+def _claim_answer(call: Call, state: State, identity: Identity) -> AnswerWrite | None:
+    port, host = call.object.id, call.host
+    held = state.answer(port)
+    entries = held.answer.bindings
+    if host in entries and entries[host].controller == identity.controller:
+        return None  # Ours already; while it is bound again, what it was answered with stays.
+    entry = BindingAnswer(controller=identity.controller, host_id=host, token=call.token, revision=call.object.revision)
+    return AnswerWrite(port, arranged(port, {**entries, host: entry}, state), held)
 
 
 def _record(obj: Object, *, claimed: bool = False, references: dict[str, str] | None = None) -> AppliedRecord:
     return AppliedRecord(
-        attributes=dict(obj.attributes) if not isinstance(obj.attributes, dict) else obj.attributes,
+        attributes=obj.attributes if isinstance(obj.attributes, dict) else dict(obj.attributes),
         revision=obj.revision,
         claimed=claimed,
         references=references or {},
     )
 
 
-def bound(call: Call, vif_type: str, vif_details: dict[str, Value], state: State, controller: str) -> Writes:
+# -- after a call ----------------------------------------------------------------------------------
+
+
+def bound(call: Call, vif_type: str, vif_details: dict[str, Value], state: State, identity: Identity) -> Writes:
     """bind_port has answered."""
-    return _bind_result(call.object, state, controller, vif_type, vif_details, "")
+    result = Bound(token=call.token, vif_type=vif_type, vif_details=vif_details)
+    records = {call.key: replace(_record(call.object), bound=result)}
+    desired = state.desired.find(call.object.id)
+    if desired is None or port_as_ours(desired, state, identity).attributes == call.object.attributes:
+        records[call.object.id] = _record(call.object)
+    return _bind_result(call, records, state, identity)
 
 
-def bind_refused(call: Call, reason: str, state: State, controller: str) -> Writes:
-    """bind_port has refused: the port stays claimed, and Nova is told to go elsewhere."""
-    return _bind_result(call.object, state, controller, BINDING_FAILED, {}, reason)
+def bind_refused(call: Call, reason: str, state: State, identity: Identity) -> Writes:
+    """bind_port has refused.
 
-
-def _bind_result(
-    port: Object, state: State, controller: str, vif_type: str, vif_details: dict[str, Value], reason: str
-) -> Writes:
-    refused = vif_type == BINDING_FAILED
-    record = replace(
-        replace(state.records[port.id], revision=port.revision) if refused else _record(port),
-        binding=PortBinding(
-            host_id=str(port["host_id"]),
-            device_id=str(port["device_id"]),
-            vif_type=vif_type,
-            vif_details=vif_details,
-            reason=reason,
-        ),
-    )
-    answer = expected_answer(port, record, controller)
-    return Writes(key=port.id, base=port.base, record=record, answer=answer, held=state.answer(port.id))
-
-
-def succeeded(call: Call, state: State, controller: str) -> Writes:
-    """Any callback but bind_port has succeeded."""
-    obj, held = call.object, state.answer(call.object.id)
-    mine = held.exists and (held.answer is None or held.answer.controller == controller)
-    if call.callback is Callback.UNBIND_PORT:
-        before = state.records[obj.id]
-        record = replace(before, binding=None, attempted=before.attempted or None)
-        theirs = held.answer is not None and not mine
-        return Writes(
-            key=obj.id, base=obj.base, record=record, answer=UNSET if theirs else None, held=None if theirs else held
-        )
-    if call.callback.startswith("delete_"):
-        return Writes(key=obj.id, base=obj.base, record=None, drop_answer=mine, held=held if mine else None)
-    record = replace(_record(obj, references=call.references), binding=state.records[obj.id].binding)
-    if obj.base is Base.PORT:
-        answer = expected_answer(obj, record, controller)
-        stale = mine and held.answer is not None
-        return Writes(
-            key=obj.id, base=obj.base, record=record, answer=answer if stale else UNSET, held=held if stale else None
-        )
-    return Writes(key=obj.id, base=obj.base, record=record, drop_answer=mine, held=held if mine else None)
-
-
-def report(call: Call, reason: str, state: State, controller: str) -> Writes | None:
-    """A callback keeps failing, or was refused: say why.  None when it was said already.
-
-    A port that waits for its bind is answered `binding_failed`: the shim goes on trying, but
-    nobody has to wait for it.
+    A port that was not bound is answered `binding_failed`, and Nova goes elsewhere.  One that is
+    bound stays as it is bound, with the reason: a running VM keeps its network.
     """
-    obj, held = call.object, state.answer(call.object.id)
-    record = state.records.get(obj.id)
-    host = ""
-    answer = Answer(controller=controller, revision=obj.revision, reason=reason)
-    if record is not None and record.binding is not None:
-        host = record.binding.host_id
-        answer = replace(answer, host_id=host, vif_type=record.binding.vif_type, vif_details=record.binding.vif_details)
-    if call.callback is Callback.BIND_PORT:
-        answer = replace(answer, vif_type=BINDING_FAILED)
-    others = held.answer is not None and held.answer.controller != controller
-    if answer == held.answer or (others and held.answer is not None and held.answer.host_id):
+    before = state.records.get(call.key)
+    result = Bound(token=call.token, vif_type=BINDING_FAILED, reason=reason)
+    if before is not None and before.bound is not None and is_bound(before):
+        result = replace(before.bound, token=call.token, reason=reason)
+    records = {call.key: replace(_record(call.object), bound=result)}
+    return _bind_result(call, records, state, identity)
+
+
+def _bind_result(call: Call, records: dict[ObjectKey, AppliedRecord], state: State, identity: Identity) -> Writes:
+    """The claim decides: a result that comes when it is no longer ours is recorded and not answered.
+
+    The plan then finds a port that is bound here and claimed by another, and unbinds it here.
+    """
+    port, host = call.object.id, call.host
+    held = state.answer(port)
+    entries = held.answer.bindings
+    answer = None
+    if host in entries and entries[host].controller == identity.controller:
+        entry = entry_of(port, host, records[call.key], state, identity)
+        answer = AnswerWrite(port, arranged(port, {**entries, host: entry}, state), held)
+    return Writes(subject=port, records=records, answer=answer)
+
+
+def succeeded(call: Call, state: State, identity: Identity) -> Writes:
+    """Any callback but bind_port has succeeded."""
+    if call.callback is Callback.UNBIND_PORT:
+        return _unbound(call, state, identity)
+    if not call.callback.removes:
+        return Writes(subject=call.object.id, records={call.key: _record(call.object, references=call.references)})
+    held = state.answer(call.object.id)
+    gone = call.callback is Callback.DELETE_PORT and call.object.id not in state.desired
+    drop = gone and held.exists and not held.answer.bindings
+    answer = AnswerWrite(call.object.id, None, held) if drop else None
+    return Writes(subject=call.object.id, records={call.key: None}, answer=answer)
+
+
+def _unbound(call: Call, state: State, identity: Identity) -> Writes:
+    port, host = call.object.id, call.host
+    held = state.answer(port)
+    entries = dict(held.answer.bindings)
+    answer = None
+    if host in entries and entries[host].controller == identity.controller:
+        del entries[host]
+        answer = AnswerWrite(port, arranged(port, entries, state), held)
+    elif not entries and held.answer.controller == identity.controller:
+        answer = AnswerWrite(port, arranged(port, {}, state), held)  # Of the version before: no host.
+    return Writes(subject=port, records={call.key: None}, answer=answer)
+
+
+def bind_overdue(call: Call, reason: str, state: State, identity: Identity) -> Writes | None:
+    """A bind does not succeed: nobody has to wait for it.  None when nothing is to be said.
+
+    The port is answered `binding_failed`, and the shim goes on trying.  A port that is bound
+    already, and is being bound again, stays as it is.
+    """
+    port, host = call.object.id, call.host
+    record, held = state.records.get(call.key), state.answer(port)
+    entry = held.answer.bindings.get(host)
+    if entry is None or entry.controller != identity.controller or (record is not None and is_bound(record)):
         return None
-    return Writes(key=obj.id, base=obj.base, answer=answer, held=held)
+    failed = replace(entry, token=call.token, vif_type=BINDING_FAILED, vif_details={}, reason=reason)
+    if failed == entry:
+        return None
+    return Writes(
+        subject=port, answer=AnswerWrite(port, arranged(port, {**held.answer.bindings, host: failed}, state), held)
+    )
 
 
-def refreshed(step: Refresh, state: State, controller: str) -> Writes:
-    """The port's answer, and its record's revision, brought up to the port's revision."""
-    port, held = step.object, state.answer(step.object.id)
-    record = state.records.get(port.id)
-    if record is None or record.binding is None:
-        return Writes(key=port.id, base=port.base, answer=None, held=held)
-    record = replace(record, revision=port.revision)
-    answer = expected_answer(port, record, controller)
-    return Writes(key=port.id, base=port.base, record=record, answer=answer, held=held)
+# -- the answer alone ------------------------------------------------------------------------------
+
+
+def refreshed(step: Refresh, state: State) -> Writes:
+    """The port's answer says what is."""
+    return Writes(subject=step.port, answer=AnswerWrite(step.port, step.answer, state.answer(step.port)))
 
 
 def dropped(step: Drop, state: State) -> Writes:
     """The answer's key goes."""
-    held = state.answer(step.key)
-    base = state.proton.objects[step.key.object].base
-    return Writes(key=step.key, base=base, drop_answer=True, held=held)
+    return Writes(subject=step.port, answer=AnswerWrite(step.port, None, state.answer(step.port)))
+
+
+__all__ = [
+    "AnswerWrite",
+    "Writes",
+    "bind_overdue",
+    "bind_refused",
+    "bound",
+    "claim",
+    "dropped",
+    "expected_answer",
+    "refreshed",
+    "succeeded",
+]

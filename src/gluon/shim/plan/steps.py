@@ -7,7 +7,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
+from gluon.contract.records import PortAnswer
 from gluon.schema.types import Base
 from gluon.shim.state import Object
 
@@ -28,21 +30,33 @@ class Callback(enum.StrEnum):
     MODIFY_OBJECT = "modify_object"
     DELETE_OBJECT = "delete_object"
 
+    @property
+    def removes(self) -> bool:
+        """Whether it takes something away from the controller."""
+        return self in REMOVING
+
 
 MODIFY = {
     Base.PORT: Callback.MODIFY_PORT,
+    Base.PORT_BINDING: Callback.BIND_PORT,
     Base.INTERFACE: Callback.MODIFY_INTERFACE,
     Base.SERVICE: Callback.MODIFY_SERVICE,
     Base.SERVICE_BINDING: Callback.MODIFY_SERVICE_BINDING,
     Base.OBJECT: Callback.MODIFY_OBJECT,
 }
+"""What makes an object at the backend as it is wanted."""
+
 DELETE = {
     Base.PORT: Callback.DELETE_PORT,
+    Base.PORT_BINDING: Callback.UNBIND_PORT,
     Base.INTERFACE: Callback.DELETE_INTERFACE,
     Base.SERVICE: Callback.DELETE_SERVICE,
     Base.SERVICE_BINDING: Callback.DELETE_SERVICE_BINDING,
     Base.OBJECT: Callback.DELETE_OBJECT,
 }
+"""What takes it away."""
+
+REMOVING = frozenset(DELETE.values())
 
 
 class Nothing(Struct, frozen=True):
@@ -69,31 +83,54 @@ class InUse(Struct, frozen=True):
         return f"is in use by controller {self.by}"
 
 
+class HeldBack(Struct, frozen=True):
+    """It would be deleted, but the brake holds deletions back."""
+
+    def __str__(self) -> str:
+        return "would be deleted; the brake holds it back"
+
+
 class Call(Struct, frozen=True):
     """One callback of the backend is due."""
 
     callback: Callback
     object: Object
-    """The object as wanted; of an unbind or a delete: as last applied."""
+    """The object as wanted; for an unbind or a delete: as last applied."""
     previous: Object | None = None
     """The object as last applied, for the modify callbacks; None the first time."""
     references: dict[str, str] = {}
     """Digests for `AppliedRecord.references`."""
+    token: str = ""
+    """Of a bind: the request that it answers."""
+    record: ObjectKey | None = None
+    """The key of its applied record, where that is not the object's own: a binding's."""
+
+    @property
+    def key(self) -> ObjectKey:
+        """The key of its applied record."""
+        return self.record or self.object.id
+
+    @property
+    def host(self) -> str:
+        """Of a bind or an unbind: the host."""
+        return keys.port_and_host(self.record)[1] if self.record else ""
 
     def __str__(self) -> str:
-        return f"{self.callback} {self.object.id}"
+        return f"{self.callback} {self.object.id}" + (f" on {self.host}" if self.record else "")
 
 
 class Refresh(Struct, frozen=True):
     """The backend is up to date, but the port's answer does not say so."""
 
-    object: Object
+    port: ObjectKey
+    answer: PortAnswer
+    """What it should say."""
 
 
 class Drop(Struct, frozen=True):
-    """An answer of ours, or of nobody, has nothing to say any more: delete its key."""
+    """The answer of a port that is gone has nothing to say any more: delete its key."""
 
-    key: ObjectKey
+    port: ObjectKey
 
 
-Step: TypeAlias = Nothing | Wait | InUse | Call | Refresh | Drop
+Step: TypeAlias = Nothing | Wait | InUse | HeldBack | Call | Refresh | Drop

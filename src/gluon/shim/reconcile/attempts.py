@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from gluon.contract.keys import ObjectKey
 from gluon.shim.plan import Call
@@ -24,7 +24,7 @@ class _Attempt:
 
 
 class Attempts:
-    """The attempts at calls that have not succeeded yet, one a key.
+    """The attempts at calls that have not succeeded yet, one for each applied record.
 
     An attempt belongs to one call: when the plan comes to another callback, or the object has
     changed, the count, the pause and a refusal are forgotten.
@@ -43,15 +43,16 @@ class Attempts:
         self._retry_max = retry_max
         self._report_after = report_after
         self._overdue = overdue
-        self._attempts: dict[ObjectKey, _Attempt] = {}
+        self._attempts: dict[ObjectKey, dict[ObjectKey, _Attempt]] = {}
+        """By the object that is looked at, then by record: a port has some for its bindings too."""
 
     def pause(self, call: Call) -> float | None:
         """Seconds until the call may be made, 0 for now; None: not until the object changes."""
-        attempt = self._attempts.get(call.object.id)
+        attempt = self._of(call)
         if attempt is None:
             return 0.0
         if not _same(attempt.call, call):
-            self.forget(call.object.id)
+            self.forget(call)
             return 0.0
         if attempt.refused:
             return None
@@ -59,9 +60,9 @@ class Attempts:
 
     def begin(self, call: Call) -> None:
         """The call is made now."""
-        if call.object.id not in self._attempts:
+        if self._of(call) is None:
             timer = asyncio.get_running_loop().call_later(self._report_after, self._expire, call)
-            self._attempts[call.object.id] = _Attempt(call, timer)
+            self._attempts.setdefault(call.object.id, {})[call.key] = _Attempt(call, timer)
 
     def failed(self, call: Call, reason: str, *, delay: float | None, refused: bool) -> float | None:
         """The call failed.
@@ -75,7 +76,7 @@ class Attempts:
         Returns:
             Seconds until the retry; None when there will be none.
         """
-        attempt = self._attempts[call.object.id]
+        attempt = self._attempts[call.object.id][call.key]
         attempt.count += 1
         attempt.reason = reason
         attempt.refused = refused
@@ -88,43 +89,65 @@ class Attempts:
         attempt.due = asyncio.get_running_loop().time() + pause
         return pause
 
-    def forget(self, key: ObjectKey) -> None:
-        """Nothing is being tried for the key any more."""
-        attempt = self._attempts.pop(key, None)
+    def forget(self, call: Call) -> None:
+        """The call has succeeded, or is not to be tried any more."""
+        attempts = self._attempts.get(call.object.id, {})
+        attempt = attempts.pop(call.key, None)
         if attempt is not None:
             attempt.timer.cancel()
+        if not attempts:
+            self._attempts.pop(call.object.id, None)
 
-    def is_overdue(self, key: ObjectKey) -> bool:
-        """Whether the key's call has not succeeded for `report_after` seconds."""
-        attempt = self._attempts.get(key)
+    def keep(self, subject: ObjectKey, calls: Collection[Call]) -> None:
+        """Only these calls are due for the object: nothing else is being tried."""
+        due = {call.key for call in calls}
+        for attempt in list(self._attempts.get(subject, {}).values()):
+            if attempt.call.key not in due:
+                self.forget(attempt.call)
+
+    def is_overdue(self, call: Call) -> bool:
+        """Whether the call has not succeeded for `report_after` seconds."""
+        attempt = self._of(call)
         return attempt is not None and (attempt.overdue or attempt.refused)
 
-    def reason(self, key: ObjectKey) -> str:
+    def reason(self, call: Call) -> str:
         """Why the last try failed; empty while the first one runs."""
-        attempt = self._attempts.get(key)
+        attempt = self._of(call)
         return attempt.reason if attempt is not None else ""
 
     def failing(self) -> Iterator[tuple[ObjectKey, str]]:
-        """The keys whose last try failed, or is overdue, and why."""
-        for key, attempt in self._attempts.items():
-            if attempt.reason or attempt.overdue:
-                yield key, attempt.reason or f"{attempt.call.callback} has not returned yet"
+        """The objects whose last try failed, or is overdue, and why."""
+        for subject, attempts in self._attempts.items():
+            for attempt in attempts.values():
+                if attempt.reason or attempt.overdue:
+                    yield subject, attempt.reason or f"{attempt.call.callback} has not returned yet"
+
+    def is_failing(self, subject: ObjectKey) -> bool:
+        """Whether anything of the object is overdue or refused."""
+        return any(attempt.overdue or attempt.refused for attempt in self._attempts.get(subject, {}).values())
 
     def close(self) -> None:
         """Cancels all timers."""
-        for attempt in self._attempts.values():
-            attempt.timer.cancel()
+        for attempts in self._attempts.values():
+            for attempt in attempts.values():
+                attempt.timer.cancel()
+
+    def _of(self, call: Call) -> _Attempt | None:
+        return self._attempts.get(call.object.id, {}).get(call.key)
 
     def _expire(self, call: Call) -> None:
-        attempt = self._attempts.get(call.object.id)
+        attempt = self._of(call)
         if attempt is not None:
             attempt.overdue = True
-            self._overdue(call)
+            self._overdue(attempt.call)
 
 
 def _same(one: Call, other: Call) -> bool:
+    """Whether two calls ask for the same; a revision that brings nothing else counts as asking again."""
     return (
         one.callback is other.callback
         and one.object.revision == other.object.revision
+        and one.object.attributes == other.object.attributes
         and one.references == other.references
+        and one.token == other.token
     )

@@ -6,19 +6,24 @@ Whatever the backend does ends here in a Binding, in None, or in a CallFailed th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
-import threading
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
 
 import msgspec
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, UNBOUND
-from gluon.shim.backend import Backend, Binding, Model, Refused, RetryLater
+from gluon.schema.types import Base
+from gluon.shim.backend import Backend, Binding, CallContext, Held, Model, Object, Refused, RetryLater
 from gluon.shim.plan import Call, Callback
+from gluon.shim.plan.steps import MODIFY
+from gluon.shim.reconcile.binding_check import wrong_binding
+from gluon.shim.reconcile.blocking import Observed
+from gluon.shim.reconcile.foreign import printable, short, told
+from gluon.shim.reconcile.threads import in_thread
+
+__all__ = ["CALL", "BackendCalls", "CallFailed", "Stepped", "in_thread"]
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +31,24 @@ log = logging.getLogger(__name__)
 class CallFailed(Exception):
     """A callback did not do its work."""
 
-    def __init__(self, reason: str, *, delay: float | None = None, refused: bool = False) -> None:
-        self.reason = _printable(reason)
+    def __init__(
+        self, reason: str, *, delay: float | None = None, refused: bool = False, unexpected: bool = False
+    ) -> None:
+        self.reason = printable(reason)
         super().__init__(self.reason)
         self.delay = delay
         """Seconds that the backend asked to be left alone for; None: it did not say."""
         self.refused = refused
         """Calling again is useless until the object has changed."""
+        self.unexpected = unexpected
+        """The backend raised what its port does not name: the traceback is worth a look."""
+
+
+CALL = "call"
+"""The parameter by which a callback asks for its CallContext."""
+
+Stepped = Callable[[Call, float], None]
+"""Told of each step of a coroutine on the event loop: the call, and the seconds that the step took."""
 
 
 class BackendCalls:
@@ -43,17 +59,31 @@ class BackendCalls:
         backend: the backend itself.
         timeout: seconds after which a coroutine is cancelled.  A thread can't be cancelled: it is
             waited for, since a second call for the same object must not run beside it.
+        stepped: told how long each step of a coroutine kept the event loop.
     """
 
-    def __init__(self, name: str, backend: Backend, timeout: float) -> None:
-        self._name = name
+    def __init__(self, name: str, backend: Backend, timeout: float, stepped: Stepped | None = None) -> None:
+        self.name = name
+        self.running: Call | None = None
+        """The call whose coroutine has the event loop at this moment; may be read from any thread."""
+        self._backend = backend
         self._timeout = timeout
+        self._stepped = stepped
         self._callbacks: dict[Callback, Callable[..., Any]] = {c: getattr(backend, c) for c in Callback}
         self._coroutines = {c for c, callback in self._callbacks.items() if inspect.iscoroutinefunction(callback)}
+        self._with_call = {c for c, f in self._callbacks.items() if CALL in inspect.signature(f).parameters}
         self._threads: set[ObjectKey] = set()
+        self._asking: set[str] = set()
 
-    async def make(self, call: Call, model: Model) -> Binding | None:
+    # -- callbacks -------------------------------------------------------------------------
+
+    async def make(self, call: Call, model: Model, fence: int) -> Binding | None:
         """Makes the call.
+
+        Args:
+            call: what is due.
+            model: the objects that are wanted.
+            fence: the number of this shim's term.
 
         Returns:
             The binding, of `bind_port`; else None.
@@ -61,12 +91,109 @@ class BackendCalls:
         Raises:
             CallFailed: whatever went wrong.
         """
-        callback = self._callbacks[call.callback]
         arguments: tuple[Any, ...] = (call.object, model)
         if call.callback.startswith("modify_"):
             arguments = (call.object, call.previous, model)
+        named = {CALL: CallContext(fence)} if call.callback in self._with_call else {}
+        what = f"{call.callback} of backend {self.name}"
+        answer = await self._guarded(what, self._started(what, call, arguments, named))
+        return self._checked(answer) if call.callback is Callback.BIND_PORT else None
+
+    async def _started(self, what: str, call: Call, arguments: tuple[Any, ...], named: dict[str, Any]) -> object:
+        callback = self._callbacks[call.callback]
+        if call.callback in self._coroutines:
+            answer = callback(*arguments, **named)
+        else:
+            answer = await self._threaded(call, callback, arguments, named)
+        if inspect.iscoroutine(answer):
+            answer = Observed(answer, _Steps(self, call))
+        return await self._bounded(what, answer) if inspect.isawaitable(answer) else answer
+
+    def _threaded(
+        self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> Awaitable[Any]:
+        key = call.object.id
+        if key in self._threads:
+            # Left from an earlier term of leadership, which could not wait for it.
+            raise CallFailed(f"an earlier call for {key} has not returned yet", delay=1.0)
+        self._threads.add(key)
+        return in_thread(callback, arguments, named, ended=lambda: self._threads.discard(key))
+
+    def steps(self, call: Call, seconds: float | None) -> None:
+        """The call's coroutine takes the event loop (None), or gives it back after so many seconds."""
+        self.running = call if seconds is None else None
+        if seconds is not None and self._stepped is not None:
+            self._stepped(call, seconds)
+
+    # -- questions -------------------------------------------------------------------------
+
+    async def inventory(self) -> list[Held] | None:
+        """What the SDN controller holds of ours; None: it can't be asked.
+
+        Raises:
+            CallFailed: it can't be asked now.
+        """
+        what = f"inventory of backend {self.name}"
+        found = await self._guarded(what, self._asked(what, self._backend.inventory))
+        if found is None:
+            return None
         try:
-            answer = await self._bounded(call, callback, arguments)
+            return [_held(item) for item in found]  # type: ignore[attr-defined]
+        except TypeError as error:
+            raise CallFailed(f"{what} returned {short(found)}: {error}") from error
+
+    async def health(self) -> str | None:
+        """Why the SDN controller can't be reached; None: it can."""
+        what = f"health of backend {self.name}"
+        try:
+            answer = await self._guarded(what, self._asked(what, self._backend.health))
+        except CallFailed as error:
+            return error.reason
+        if answer is None or answer is True or answer == "":
+            return None
+        return printable(answer) if isinstance(answer, str) else "the SDN controller can't be reached"
+
+    def fingerprint(self, obj: Object, model: Model) -> str | None:
+        """What the inventory gives for an object that is held as wanted; None: it can't be told."""
+        try:
+            return self._backend.fingerprint(obj, model)
+        except Exception:
+            log.exception("fingerprint of %s by backend %s raised; only its presence is compared", obj.id, self.name)
+            return None
+
+    def cancels(self, callback: Callback) -> bool:
+        """Whether a call under way can be cancelled: a coroutine can, a thread can't."""
+        return callback in self._coroutines
+
+    def returned(self, key: ObjectKey) -> bool:
+        """Whether no thread is left running for the object."""
+        return key not in self._threads
+
+    def expects(self, base: Base) -> bool:
+        """Whether the backend writes the callback that makes objects of this base."""
+        return self.writes(MODIFY[base])
+
+    def writes(self, callback: Callback) -> bool:
+        """Whether the backend has a callback of its own, not the one that does nothing."""
+        return getattr(type(self._backend), callback) is not getattr(Backend, callback)
+
+    async def _asked(self, what: str, question: Callable[[], Any]) -> object:
+        answer = question() if inspect.iscoroutinefunction(question) else await self._in_one_thread(what, question)
+        return await self._bounded(what, answer) if inspect.isawaitable(answer) else answer
+
+    async def _in_one_thread(self, what: str, question: Callable[[], Any]) -> object:
+        """Asks in a thread; while that hangs, nobody asks again."""
+        if what in self._asking:
+            raise CallFailed(f"{what} has not returned yet")
+        self._asking.add(what)
+        return await self._bounded(what, in_thread(question, ended=lambda: self._asking.discard(what)))
+
+    # -- what may go wrong -----------------------------------------------------------------
+
+    async def _guarded(self, what: str, work: Coroutine[Any, Any, object]) -> object:
+        """Runs foreign code; any error of it becomes a CallFailed."""
+        try:
+            answer = await work
         except Refused as error:
             raise CallFailed(_reason(error), refused=True) from error
         except RetryLater as error:
@@ -76,23 +203,15 @@ class BackendCalls:
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
-            raise CallFailed(f"{call.callback} of backend {self._name} raised CancelledError") from error
+            raise CallFailed(f"{what} raised CancelledError") from error
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             # The backend is foreign code: any error of one object must leave the others alone.
-            log.warning("%s of backend %s raised", call, self._name, exc_info=True)
-            raise CallFailed(f"{call.callback} of backend {self._name} raised {_told(error)}") from error
+            raise CallFailed(f"{what} raised {told(error)}", unexpected=True) from error
         if _is_cancelled():
             raise asyncio.CancelledError  # The callback swallowed it.
-        return self._checked(answer) if call.callback is Callback.BIND_PORT else None
+        return answer
 
-    async def _bounded(self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> object:
-        answer: object
-        if call.callback in self._coroutines:
-            answer = callback(*arguments)
-        else:
-            answer = await self._threaded(call, callback, arguments)
-        if not inspect.isawaitable(answer):
-            return answer
+    async def _bounded(self, what: str, answer: Awaitable[object]) -> object:
         deadline = asyncio.timeout(self._timeout)
         try:
             async with deadline:
@@ -100,78 +219,14 @@ class BackendCalls:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise CallFailed(
-                f"{call.callback} of backend {self._name} did not return within {self._timeout:g} s and was cancelled"
-            ) from None
-
-    def _threaded(self, call: Call, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> Awaitable[Any]:
-        key = call.object.id
-        if key in self._threads:
-            # Left from an earlier term of leadership, which could not wait for it.
-            raise CallFailed(f"an earlier call for {key} has not returned yet", delay=1.0)
-        self._threads.add(key)
-        return in_thread(callback, arguments, lambda: self._threads.discard(key))
+            raise CallFailed(f"{what} did not return within {self._timeout:g} s and was cancelled") from None
 
     def _checked(self, answer: object) -> Binding:
-        wrong = _wrong_binding(answer)
+        wrong = wrong_binding(answer)
         if wrong:
-            raise CallFailed(f"bind_port of backend {self._name} returned {wrong}")
+            raise CallFailed(f"bind_port of backend {self.name} returned {wrong}")
         # As it comes back from etcd, and a copy: what is compared later must not differ, or change.
         return msgspec.json.decode(msgspec.json.encode(answer), type=Binding)
-
-
-def _wrong_binding(answer: object) -> str:
-    """What is wrong with the answer of `bind_port`; empty when nothing is."""
-    if not isinstance(answer, Binding):
-        return f"{_short(answer)}, expected gluon.shim.backend.Binding"
-    vif_type = answer.vif_type
-    if not (isinstance(vif_type, str) and 0 < len(vif_type) <= MAX_VIF_TYPE and vif_type.isprintable()):
-        return f"vif_type {_short(vif_type)}, expected a name of 1..{MAX_VIF_TYPE} printable characters"
-    if answer.vif_type in {UNBOUND, BINDING_FAILED}:
-        return f"vif_type {answer.vif_type}; to refuse a port raise gluon.shim.backend.Refused"
-    return _wrong_details(answer.vif_details)
-
-
-def _wrong_details(details: object) -> str:
-    if not isinstance(details, dict):
-        return f"vif_details {_short(details)}, expected a dict"
-    try:
-        text = msgspec.json.encode(details)
-    except Exception as error:  # noqa: BLE001 - foreign objects in it may raise anything
-        return f"vif_details that are not JSON: {_told(error)}"
-    return (
-        f"vif_details of {len(text)} bytes, expected at most {MAX_VIF_DETAILS}" if len(text) > MAX_VIF_DETAILS else ""
-    )
-
-
-MAX_VIF_TYPE = 64
-MAX_VIF_DETAILS = 4095
-"""As BasePort's vif_type and vif_details hold."""
-
-
-def _short(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a foreign object's
-        text = f"an unprintable {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - what fits a log line
-
-
-MAX_REASON = 1000
-"""Characters of a reason: it goes into etcd, and to whoever asks for the object."""
-
-
-def _printable(text: str) -> str:
-    shown = text.encode(errors="backslashreplace").decode()
-    return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 3]}..."
-
-
-def _told(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a foreign exception's
-        text = "its message can't be shown"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _reason(error: Refused | RetryLater) -> str:
@@ -179,7 +234,7 @@ def _reason(error: Refused | RetryLater) -> str:
     reason = getattr(error, "reason", None)
     if isinstance(reason, str) and reason:
         return reason
-    return _told(reason if isinstance(reason, BaseException) else error)
+    return told(reason if isinstance(reason, BaseException) else error)
 
 
 def _delay(error: RetryLater) -> float | None:
@@ -193,42 +248,22 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def in_thread(
-    callback: Callable[..., Any], arguments: tuple[Any, ...] = (), ended: Callable[[], None] = lambda: None
-) -> Awaitable[Any]:
-    """Runs a plain function in a daemon thread of its own.
+def _held(item: object) -> Held:
+    held = Held(*cast("tuple[Any, ...]", item))  # A plain tuple is as good.
+    if not (isinstance(held.type, str) and isinstance(held.key, str) and isinstance(held.fingerprint, str | None)):
+        raise TypeError(f"{short(item)} is no (type, key, fingerprint)")
+    return held
 
-    Args:
-        callback: the function.
-        arguments: of the function.
-        ended: called in the event loop when the function has returned, waited for or not.
 
-    Not asyncio.to_thread: calls that hang would fill its pool and so hold up all others, and the
-    pool's threads are joined at exit, so one of them would keep the process from ending.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+class _Steps:
+    """Tells a BackendCalls of the steps of one call."""
 
-    def settle(answer: object, error: BaseException | None) -> None:
-        ended()
-        if future.done():
-            return
-        if error is None:
-            future.set_result(answer)
-        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-            future.set_exception(error)
-        else:
-            future.set_exception(RuntimeError(_told(error)))
+    def __init__(self, calls: BackendCalls, call: Call) -> None:
+        self._calls = calls
+        self._call = call
 
-    def work() -> None:
-        answer: object = None
-        caught: BaseException | None = None
-        try:
-            answer = callback(*arguments)
-        except BaseException as error:  # noqa: BLE001 - SystemExit in a callback must not vanish with its thread
-            caught = error
-        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits.
-            loop.call_soon_threadsafe(settle, answer, caught)
+    def begins(self) -> None:
+        self._calls.steps(self._call, None)
 
-    threading.Thread(target=work, name=f"backend-{callback.__name__}", daemon=True).start()
-    return future
+    def ends(self, seconds: float) -> None:
+        self._calls.steps(self._call, seconds)

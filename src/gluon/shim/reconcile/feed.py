@@ -7,9 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
-from gluon.contract.records import AppliedRecord, MalformedRecord, decode, decode_answer, decode_attributes
+from gluon.contract.records import (
+    NOBODY,
+    AppliedRecord,
+    MalformedRecord,
+    PortAnswer,
+    WantedBinding,
+    decode,
+    decode_attributes,
+    split_port,
+)
+from gluon.contract.version1 import upgraded_record
 from gluon.etcd import Event
-from gluon.schema import InvalidAttributes, Proton, conform
+from gluon.schema import Base, InvalidAttributes, Proton, Value, conform
 from gluon.shim import metrics
 from gluon.shim.state import HeldAnswer, Object, State
 
@@ -22,7 +32,7 @@ class Feed:
     Args:
         protons: every known proton; those without a state are left to other shims in silence.
         states: of the protons that this shim handles.
-        wake: told which keys a change concerns.
+        wake: told which objects a change concerns.
     """
 
     def __init__(
@@ -35,6 +45,10 @@ class Feed:
         self._states = states
         self._wake = wake
         self._events = {name: metrics.EVENTS.labels(name) for name in states}
+        self.upgraded: dict[ObjectKey, AppliedRecord] = {}
+        """Records of the version before, as this version has them; to be written."""
+        self.leftovers: list[bytes] = []
+        """Keys that only the version before had a use for; to be deleted."""
 
     def desired(self, event: Event) -> None:
         """A key below `/proton/` changed."""
@@ -44,11 +58,22 @@ class Feed:
         state = self._states[key.proton]
         self._events[key.proton].inc()
         if event.value is None:
-            concerned = state.forget(key)
-        else:
-            obj = self._object(key, event.value, event.revision)
-            concerned = state.desire(obj) if obj else _hold(state, key)
+            self._wake(key.proton, state.forget(key))
+            return
+        try:
+            concerned = self._desire(state, key, event.value, event.revision)
+        except (MalformedRecord, InvalidAttributes) as error:
+            _report(event.key, keys.PROTON, str(error))
+            concerned = _hold(state, key)
+            state.unreadable.add(key)
         self._wake(key.proton, concerned)
+
+    def _desire(self, state: State, key: ObjectKey, value: bytes, revision: int) -> set[ObjectKey]:
+        object_type = state.proton.objects[key.object]
+        values = decode_attributes(value)
+        token, inactive = split_port(values) if object_type.base is Base.PORT else ("", ())
+        obj = Object(key, object_type.base, conform(object_type, values, key.key), revision)
+        return state.desire(obj, token, inactive)
 
     def answer(self, event: Event) -> None:
         """A key below `/controller/` changed."""
@@ -56,36 +81,51 @@ class Feed:
         if key is None or key.proton not in self._states:
             return
         state = self._states[key.proton]
+        if key.object != state.proton.port.name:
+            if event.value is not None:  # The version before reported failures of other objects here.
+                self.leftovers.append(event.key)
+            return
         if event.value is None:
             self._wake(key.proton, state.settle(key, event.revision))
             return
         try:
-            held = HeldAnswer(answer=decode_answer(event.value), revision=event.revision)
+            held = HeldAnswer(decode(PortAnswer, event.value), event.revision)
         except MalformedRecord as error:
             # Nobody's answer, so nobody's claim: a bind may write over it.
             _report(event.key, keys.CONTROLLER, str(error))
-            held = HeldAnswer(answer=None, revision=event.revision)
+            held = HeldAnswer(NOBODY, event.revision)
         self._wake(key.proton, state.hear(key, held))
 
     def record(self, path: bytes, value: bytes, prefix: bytes) -> None:
         """An applied record of ours, read at the start of a term."""
-        key = self._key(path, prefix)
-        if key is None or key.proton not in self._states:
-            return
-        state = self._states[key.proton]
         try:
-            record = decode(AppliedRecord, value)
+            key = keys.parse(path, prefix)
+            of = keys.port_and_host(key)[0] if keys.is_binding(key) else key
+        except MalformedKey as error:
+            _report(path, prefix, str(error))
+            return
+        if self._known(of, path, prefix) is None or key.proton not in self._states:
+            return
+        try:
+            records = upgraded_record(key, value)
+            if records is None:
+                records = {key: decode(AppliedRecord, value)}
+            else:
+                self.upgraded.update(records)
         except MalformedRecord as error:
             _report(path, prefix, str(error))
             return
-        state.apply(key, state.proton.objects[key.object].base, record)
+        for each, record in records.items():
+            self._states[key.proton].record(each, record)
 
     def _key(self, path: bytes, prefix: bytes) -> ObjectKey | None:
         try:
-            key = keys.parse(path, prefix)
+            return self._known(keys.parse(path, prefix), path, prefix)
         except MalformedKey as error:
             _report(path, prefix, str(error))
             return None
+
+    def _known(self, key: ObjectKey, path: bytes, prefix: bytes) -> ObjectKey | None:
         proton = self._protons.get(key.proton)
         if proton is None:
             _report(path, prefix, f"unknown proton {key.proton!r}; known: {', '.join(self._protons)}")
@@ -94,15 +134,6 @@ class Feed:
             _report(path, prefix, f"{key.proton} has no object {key.object!r}; it has {', '.join(proton.objects)}")
             return None
         return key
-
-    def _object(self, key: ObjectKey, value: bytes, revision: int) -> Object | None:
-        object_type = self._protons[key.proton].objects[key.object]
-        try:
-            attributes = conform(object_type, decode_attributes(value), key.key)
-        except (MalformedRecord, InvalidAttributes) as error:
-            _report(keys.desired(key), keys.PROTON, str(error))
-            return None
-        return Object(key, object_type.base, attributes, revision)
 
 
 def _hold(state: State, key: ObjectKey) -> set[ObjectKey]:
@@ -115,7 +146,20 @@ def _hold(state: State, key: ObjectKey) -> set[ObjectKey]:
     if record is None or record.claimed:
         return state.forget(key)
     base = state.proton.objects[key.object].base
-    return state.desire(Object(key, base, record.attributes, record.revision))
+    obj = Object(key, base, record.attributes, record.revision)
+    recorded = {host: state.records[keys.binding(key, host)] for host in state.hosts(key)}
+    tokens = {host: each.bound.token if each.bound else "" for host, each in recorded.items()}
+    active = str(obj.attributes.get("host_id"))
+    inactive = [
+        WantedBinding(host_id=host, token=tokens[host], **_kept(each.attributes))
+        for host, each in recorded.items()
+        if host != active
+    ]
+    return state.desire(obj, tokens.get(active, ""), inactive)
+
+
+def _kept(attributes: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: attributes.get(name) for name in ("vnic_type", "profile")}
 
 
 def _report(path: bytes, prefix: bytes, problem: str) -> None:

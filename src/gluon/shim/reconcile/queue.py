@@ -1,14 +1,13 @@
-"""Which key is due.
+"""Which object is due.
 
-A key that is added while it waits is due once.  A key that is added while it is worked on is due
-again afterwards.  So each key has at most one worker, and no wake-up is lost.
+An object that is added while it waits is due once.  One that is added while it is worked on is due
+again afterwards.  So each object has at most one worker, and no wake-up is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from gluon.contract.keys import ObjectKey
 
@@ -17,14 +16,12 @@ class KeyQueue:
     """A first-in first-out queue of keys without duplicates, for one event loop."""
 
     def __init__(self) -> None:
-        self._due: deque[ObjectKey] = deque()
+        self._due: asyncio.Queue[ObjectKey] = asyncio.Queue()
         self._queued: set[ObjectKey] = set()
         self._busy: set[ObjectKey] = set()
         self._later: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._paused = False
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._takers: deque[asyncio.Future[None]] = deque()
+        self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         """How many keys are due or being worked on; those that are only due later don't count."""
@@ -32,11 +29,23 @@ class KeyQueue:
 
     async def idle(self) -> None:
         """Waits until no key is being worked on."""
-        await self._idle.wait()
+        while self._busy:
+            await self._change()
+
+    async def settled(self, keys: Collection[ObjectKey]) -> None:
+        """Waits until none of these keys is due now or being worked on."""
+        while any(key in self._queued or key in self._busy for key in keys):
+            await self._change()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
     def pause(self) -> None:
-        """Hands out no more keys, for good."""
+        """Hands out no more keys, and never will again."""
         self._paused = True
+        while not self._due.empty():
+            self._due.get_nowait()
 
     def add(self, keys: Iterable[ObjectKey]) -> None:
         """Each key is due now."""
@@ -61,27 +70,17 @@ class KeyQueue:
 
     async def take(self) -> ObjectKey:
         """Waits for a due key; the caller says `done` when its work has ended."""
-        while self._paused or not self._due:
-            taker = asyncio.get_running_loop().create_future()
-            self._takers.append(taker)
-            try:
-                await taker
-            except asyncio.CancelledError:
-                self._pass_on(taker)
-                raise
-        key = self._due.popleft()
+        key = await self._due.get()
         self._queued.discard(key)
         self._busy.add(key)
-        self._idle.clear()
         return key
 
     def done(self, key: ObjectKey) -> None:
         """The work on the key has ended; if it was added meanwhile it is due again."""
         self._busy.discard(key)
-        if not self._busy:
-            self._idle.set()
         if key in self._queued:
             self._push(key)
+        self._changed.set()
 
     def close(self) -> None:
         """Cancels what is due later."""
@@ -90,17 +89,5 @@ class KeyQueue:
         self._later.clear()
 
     def _push(self, key: ObjectKey) -> None:
-        self._due.append(key)
-        self._wake_one()
-
-    def _wake_one(self) -> None:
-        while self._takers:
-            taker = self._takers.popleft()
-            if not taker.done():
-                taker.set_result(None)
-                return
-
-    def _pass_on(self, taker: asyncio.Future[None]) -> None:
-        # A taker that was woken and cancelled at the same moment must not swallow the wake-up.
-        if taker.done() and not taker.cancelled() and self._due:
-            self._wake_one()
+        if not self._paused:
+            self._due.put_nowait(key)

@@ -1,8 +1,8 @@
-"""The loop of one proton: take a key, plan one step, make it, look again.
+"""The loop of one proton: take an object, plan its steps, make one, look again.
 
-A step that fails is tried again with growing, jittered pauses; only its own key waits.  One that
-has not succeeded within `report_after` seconds is reported in the key's answer, so that the API
-can say what is wrong.
+A step that fails is tried again with growing, jittered pauses; only its own object waits.  One
+that has not succeeded within `report_after` seconds is reported, so that the API can say what is
+wrong.
 """
 
 from __future__ import annotations
@@ -10,25 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from msgspec import Struct
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import Answer, AppliedRecord
+from gluon.contract.records import NOBODY
+from gluon.etcd import EtcdError, FenceBroken, WriteRefused
 from gluon.shim import metrics
-from gluon.shim.plan import Call, Callback, Drop, Identity, InUse, Nothing, Refresh, Step, Wait, next_step, outcome
+from gluon.shim.plan import Call, Callback, Drop, HeldBack, Identity, InUse, Refresh, Step, Wait, next_steps, outcome
+from gluon.shim.plan.facts import stays
 from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.attempts import Attempts
 from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.reconcile.queue import KeyQueue
-from gluon.shim.reconcile.recorder import Deposed, Recorder, WriteRefused
+from gluon.shim.reconcile.recorder import Records
+from gluon.shim.reconcile.statuses import Statuses
+from gluon.shim.reconcile.troubles import Troubles
 from gluon.shim.state import HeldAnswer, State
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 200
-"""Keys after which the event loop gets its turn."""
+"""Objects after which the event loop gets its turn."""
 
 MAX_SLOW = 1000
 """Calls that may be overdue at once without slowing the others down."""
@@ -38,7 +44,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     """How many at once, and how often."""
 
     workers: int = 64
-    """Keys that are worked on at once.  One whose call is overdue gives its place to another."""
+    """Objects that are worked on at once.  One whose call is overdue gives its place to another."""
     retry_min: float = 0.25
     """Seconds before the first retry; each further one waits twice as long, jittered."""
     retry_max: float = 60.0
@@ -49,19 +55,51 @@ class Pace(Struct, frozen=True, kw_only=True):
     """Seconds after which a callback that is a coroutine is cancelled, and tried again."""
 
 
+class Leading(Protocol):
+    """The right to call the backend."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether nobody else can lead at this moment, by our own clock."""
+
+    @property
+    def fence(self) -> int:
+        """The number of the term."""
+
+
+class CallWithdrawn(Exception):
+    """A bind was cancelled: the port is wanted elsewhere by now."""
+
+
 class Reconciler:
     """Brings one backend to what one proton wants, and keeps it there."""
 
-    def __init__(self, state: State, calls: BackendCalls, recorder: Recorder, identity: Identity, pace: Pace) -> None:
+    def __init__(
+        self,
+        state: State,
+        calls: BackendCalls,
+        records: Records,
+        leading: Leading,
+        statuses: Statuses,
+        identity: Identity,
+        pace: Pace,
+    ) -> None:
         self.state = state
         self.queue = KeyQueue()
         self.attempts = Attempts(pace.retry_min, pace.retry_max, pace.report_after, self._overdue)
-        self.held: dict[ObjectKey, Wait | InUse] = {}
-        self._calls = calls
-        self._recorder = recorder
+        self.held: dict[ObjectKey, Wait | InUse | HeldBack] = {}
+        self.calls = calls
+        self.late: list[Call] = []
+        """Calls whose end this term has not seen: what they do may come after it."""
+        self._records = records
+        self._leading = leading
+        self._statuses = statuses
         self._identity = identity
         self._pace = pace
-        self._calling: set[ObjectKey] = set()
+        self._troubles = Troubles()
+        self._under_way: dict[ObjectKey, tuple[Call, asyncio.Task[None] | None]] = {}
+        self._withdrawn: set[ObjectKey] = set()
+        self._touched: list[set[ObjectKey]] = []
         self._slow: set[ObjectKey] = set()
         self._workers = 0
         self._taken = 0
@@ -70,14 +108,18 @@ class Reconciler:
     # -- the loop --------------------------------------------------------------------------
 
     def wake(self, keys: Iterable[ObjectKey]) -> None:
-        """Something changed that concerns these keys."""
+        """Something changed that concerns these objects."""
+        keys = list(keys)
         self.queue.add(keys)
+        for key in keys:
+            if key in self._under_way:
+                self._withdraw(*self._under_way[key])
 
     async def run(self) -> None:
         """Works until cancelled.
 
         Raises:
-            Deposed: the term is over (in an exception group).
+            EtcdError: the term is over (in an exception group).
         """
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -96,11 +138,11 @@ class Reconciler:
             key = await self.queue.take()
             self._taken += 1
             if self._taken % AT_ONCE == 0:
-                await asyncio.sleep(0)  # Keys with nothing to do never wait; the lease has to be kept alive.
+                await asyncio.sleep(0)  # Objects with nothing to do never wait; others need the loop too.
             try:
                 while await self._reconcile(key):
                     pass
-            except Deposed:
+            except EtcdError:
                 raise
             except Exception:
                 # A mistake of ours over one object: the others must not pay for it.
@@ -113,47 +155,63 @@ class Reconciler:
 
     async def _reconcile(self, key: ObjectKey) -> bool:
         """Makes one step; True: a call is claimed now, so look again at once."""
-        step = next_step(key, self.state, self._identity)
-        self._note(key, step)
-        match step:
-            case Call():
-                return await self._attempt(step)
-            case Refresh():
-                await self._tidy(outcome.refreshed(step, self.state, self._identity.controller))
-            case Drop():
+        steps = next_steps(key, self.state, self._identity)
+        calls = [step for step in steps if isinstance(step, Call)]
+        self._note(key, steps, calls)
+        pauses = [(self.attempts.pause(call), call) for call in calls]
+        for pause, call in pauses:
+            if pause == 0:
+                return await self._attempt(call)
+        waits = [pause for pause, _ in pauses if pause is not None]
+        if waits:
+            self.queue.add_later(key, min(waits))
+        for step in steps:
+            if isinstance(step, Refresh):
+                await self._tidy(outcome.refreshed(step, self.state))
+            elif isinstance(step, Drop):
                 await self._tidy(outcome.dropped(step, self.state))
-            case Nothing() | Wait() | InUse():
-                pass
         return False
 
-    def _note(self, key: ObjectKey, step: Step) -> None:
-        if not isinstance(step, Call):
-            self.attempts.forget(key)
-        if isinstance(step, Wait | InUse):
-            if self.held.get(key) != step:
-                log.log(logging.INFO if isinstance(step, InUse) else logging.DEBUG, "%s %s", key, step)
-            self.held[key] = step
-        else:
+    def _note(self, key: ObjectKey, steps: list[Step], calls: list[Call]) -> None:
+        self.attempts.keep(key, calls)
+        if not self.attempts.is_failing(key):
+            self._statuses.applied(key)
+        if not calls:
+            self._troubles.over(key)
+        held = next((step for step in steps if isinstance(step, Wait | InUse | HeldBack)), None)
+        if held is None:
             self.held.pop(key, None)
+        elif self.held.get(key) != held:
+            log.log(logging.INFO if isinstance(held, InUse) else logging.DEBUG, "%s %s", key, held)
+            self.held[key] = held
+        if not calls and key not in self.state.desired and key not in self.state.records:
+            self._statuses.forget(key)
+
+    @contextmanager
+    def touching(self) -> Iterator[set[ObjectKey]]:
+        """Collects the objects that are worked on while the context lasts, those at its begin too."""
+        touched = {key for key, _ in self.attempts.failing()} | set(self._under_way)
+        self._touched.append(touched)
+        try:
+            yield touched
+        finally:
+            self._touched.remove(touched)
 
     # -- one call --------------------------------------------------------------------------
 
     async def _attempt(self, call: Call) -> bool:
         key = call.object.id
-        pause = self.attempts.pause(call)
-        if pause is None:
-            return False
-        if pause > 0:
-            self.queue.add_later(key, pause)
-            return False
         self.attempts.begin(call)
         try:
-            claim = outcome.claim(call, self.state, self._identity.controller)
+            claim = outcome.claim(call, self.state, self._identity)
             if claim is not None:
                 return await self._claim(call, claim)
             # Nothing is awaited between the plan and the call, so what the plan saw still holds.
             if await self._write(await self._make(call)):
-                self.attempts.forget(key)
+                self.attempts.forget(call)
+        except CallWithdrawn:
+            log.info("%s: cancelled, the port is wanted otherwise by now", call)
+            self.attempts.forget(call)
         except (CallFailed, WriteRefused) as error:
             await self._failed(call, error)
         self.queue.add((key,))
@@ -163,30 +221,64 @@ class Reconciler:
         if await self._write(claim):
             return True
         log.info("%s: another controller was faster", call)
-        self.attempts.forget(call.object.id)
+        self.attempts.forget(call)
         return False
 
     async def _make(self, call: Call) -> Writes:
-        started, result = time.monotonic(), "failed"
-        self._calling.add(call.object.id)
-        if self.attempts.is_overdue(call.object.id):
-            self._give_place(call.object.id)
+        if not self._leading.alive:
+            raise FenceBroken(f"{call}: the lease of this term has run out")
+        started, result, subject = time.monotonic(), "failed", call.object.id
+        self._under_way[subject] = (call, asyncio.current_task())
+        for touched in self._touched:
+            touched.add(subject)
+        if self.attempts.is_overdue(call):
+            self._give_place(subject)
         try:
-            binding = await self._calls.make(call, self.state.desired)
+            binding = await self.calls.make(call, self.state.desired, self._leading.fence)
             result = "ok"
         except CallFailed as error:
+            self._check_term(call)
             if not (error.refused and call.callback is Callback.BIND_PORT):
                 raise
             result = "refused"
             log.info("%s: refused: %s", call, error.reason)
-            return outcome.bind_refused(call, error.reason, self.state, self._identity.controller)
+            return outcome.bind_refused(call, error.reason, self.state, self._identity)
+        except asyncio.CancelledError:
+            self._end_withdrawn(call)
+            raise
         finally:
-            self._calling.discard(call.object.id)
+            self._under_way.pop(subject, None)
             metrics.CALLBACKS.labels(call.callback, result).inc()
             metrics.CALLBACK_SECONDS.labels(call.callback).observe(time.monotonic() - started)
+        self._check_term(call)
         if binding is None:
-            return outcome.succeeded(call, self.state, self._identity.controller)
-        return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self._identity.controller)
+            return outcome.succeeded(call, self.state, self._identity)
+        self._statuses.bound(subject)
+        return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self._identity)
+
+    def _check_term(self, call: Call) -> None:
+        """A result that comes after the term is not ours to record; the next leader looks after it."""
+        if not self._leading.alive:
+            self.late.append(call)
+            raise FenceBroken(f"{call} returned after the lease of this term had run out")
+
+    def _withdraw(self, call: Call, worker: asyncio.Task[None] | None) -> None:
+        """Cancels a bind that is under way for a host where the port is not wanted any more."""
+        port, host = call.object.id, call.host
+        if call.callback is not Callback.BIND_PORT or not self.calls.cancels(call.callback) or worker is None:
+            return
+        if port not in self._withdrawn and not stays(port, host, self.state, self._identity):
+            self._withdrawn.add(port)
+            worker.cancel()
+
+    def _end_withdrawn(self, call: Call) -> None:
+        """Tells our own cancellation of a bind from that of the whole term."""
+        task = asyncio.current_task()
+        if call.object.id in self._withdrawn:
+            self._withdrawn.discard(call.object.id)
+            if task is not None and task.uncancel() == 0:
+                raise CallWithdrawn
+        self.late.append(call)
 
     # -- what goes wrong -------------------------------------------------------------------
 
@@ -194,17 +286,19 @@ class Reconciler:
         refused, delay = False, None
         if isinstance(error, CallFailed):
             # What is gone from etcd has to go from the backend some day: a delete is never given up.
-            refused = error.refused and call.callback.startswith(("modify_", "bind_"))
+            refused = error.refused and not call.callback.removes
             delay = error.delay
         pause = self.attempts.failed(call, str(error), delay=delay, refused=refused)
         then = "not tried again until it changes" if pause is None else f"trying again in {pause:.2g} s"
-        log.warning("%s failed: %s; %s", call, error, then)
-        if self.attempts.is_overdue(call.object.id):
+        if isinstance(error, CallFailed) and error.unexpected and log.isEnabledFor(logging.DEBUG):
+            log.debug("%s raised", call, exc_info=error.__cause__)
+        self._troubles.failed(call, call.object.id, str(error), then)
+        if self.attempts.is_overdue(call):
             await self._report(call)
 
     def _overdue(self, call: Call) -> None:
         key = call.object.id
-        if key in self._calling:
+        if key in self._under_way:
             log.warning("%s has not returned for %g s", call, self._pace.report_after)
             self._give_place(key)
         self._tasks.create_task(self._report(call))
@@ -217,14 +311,12 @@ class Reconciler:
 
     async def _report(self, call: Call) -> None:
         silent = f"{call.callback} has not returned for {self._pace.report_after:g} s"
-        reason = self.attempts.reason(call.object.id) or silent
-        writes = outcome.report(call, reason, self.state, self._identity.controller)
-        if writes is None:
-            return
-        try:
-            await self._write(writes)
-        except WriteRefused as error:
-            log.warning("%s: its failure could not be reported: %s", call.object.id, error)
+        reason = self.attempts.reason(call) or silent
+        self._statuses.fails(call.object.id, reason)
+        if call.callback is Callback.BIND_PORT:
+            writes = outcome.bind_overdue(call, reason, self.state, self._identity)
+            if writes is not None:
+                await self._tidy(writes)
 
     # -- etcd, and the state after it ------------------------------------------------------
 
@@ -233,21 +325,23 @@ class Reconciler:
         try:
             await self._write(writes)
         except WriteRefused as error:
-            log.warning("%s: its answer could not be brought up to date: %s", writes.key, error)
+            log.warning("%s: what is said of it in etcd could not be brought up to date: %s", writes.subject, error)
+
+    def take(self, writes: Writes) -> None:
+        """Writes what came from elsewhere about an object, in its turn."""
+        self._tasks.create_task(self._tidy(writes))
 
     async def _write(self, writes: Writes) -> bool:
         """Writes, and takes what was written into the state; False: a claim came too late."""
-        written = await self._recorder.write(writes)
+        written = await self._records.write(writes)
         if writes.claim and not written.answered:
             return False
         concerned: set[ObjectKey] = set()
-        if isinstance(writes.record, AppliedRecord):
-            concerned |= self.state.apply(writes.key, writes.base, writes.record)
-        elif writes.record is None:
-            concerned |= self.state.unapply(writes.key)
-        if writes.touches_answer and written.answered:
-            answer = writes.answer if isinstance(writes.answer, Answer) else None
-            held = HeldAnswer(answer=answer, revision=written.revision, exists=not writes.drop_answer)
-            concerned |= self.state.hear(writes.key, held)
-        self.queue.add(concerned)
+        for key, record in writes.records.items():
+            concerned |= self.state.record(key, record)
+        if writes.answer is not None and written.answered:
+            gone = writes.answer.answer is None
+            held = HeldAnswer(writes.answer.answer or NOBODY, written.revision, exists=not gone)
+            concerned |= self.state.hear(writes.answer.port, held)
+        self.wake(concerned)
         return True

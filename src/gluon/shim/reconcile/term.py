@@ -1,30 +1,38 @@
-"""One term of leadership: load what was applied, follow etcd, reconcile, until it ends.
-
-Nothing is kept from one term to the next: whoever leads begins with what etcd says.  That is also
-the way out when etcd was replaced by another (restored from a backup, or empty): a shim that went
-on would see every object vanish, and delete all of them at the backend.
-"""
+"""One term of leadership: load what was applied, follow etcd, reconcile, until it ends."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.etcd import Client, ClusterReplaced, EtcdError, Event, Leadership, Mirror
+from gluon.contract.records import ControllerStatus, MalformedRecord, Status, encode
+from gluon.contract.records import Term as TermRecord
+from gluon.etcd import Client, ClusterReplaced, EtcdError, Event, FencedWriter, Leadership, WriteRefused
 from gluon.schema import Proton
 from gluon.shim import metrics
-from gluon.shim.plan import Identity, InUse
+from gluon.shim.plan import Call, Identity
+from gluon.shim.reconcile import late, takeover
+from gluon.shim.reconcile.audit import Audit
+from gluon.shim.reconcile.brake import Brake, Limits
 from gluon.shim.reconcile.calls import BackendCalls
+from gluon.shim.reconcile.epochs import Epochs
 from gluon.shim.reconcile.feed import Feed
+from gluon.shim.reconcile.following import Following
+from gluon.shim.reconcile.loading import Loading, without_collector
+from gluon.shim.reconcile.overview import numbers, overview
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
-from gluon.shim.reconcile.recorder import Deposed, Recorder
+from gluon.shim.reconcile.recorder import Recorder
+from gluon.shim.reconcile.requests import Requests
+from gluon.shim.reconcile.statuses import Statuses
+from gluon.shim.reconcile.takeover import Memory
 from gluon.shim.state import State
 
 log = logging.getLogger(__name__)
@@ -33,11 +41,17 @@ DRAIN = 1.5
 """Seconds that callbacks under way have to end in when the term is ended.  Beside it, handing over
 the leadership may take 2 s and stopping the backends 1 s: with all of it SIGTERM ends within 5 s."""
 
-AT_ONCE = 500
-"""Records that are read in one go: the lease has to be kept alive meanwhile."""
+RECHECK = 1.0
+"""Seconds between two looks whether what the brake holds back is still too much."""
 
-SHOWN = 100
-"""Objects of each kind that `status` names."""
+
+class Watchfulness(Struct, frozen=True, kw_only=True):
+    """How often the SDN controller is looked after."""
+
+    audit_interval: float = 3600.0
+    """Seconds between two audits; 0: only at the start of a term and on demand."""
+    health_interval: float = 10.0
+    """Seconds between two questions for its health."""
 
 
 class Term:
@@ -48,8 +62,14 @@ class Term:
         leadership: won by this shim.
         protons: every known proton.
         backends: the calls of each handled proton's backend.
+        statuses: what is said of objects; outlives the term.
+        memory: what this process knows from the terms that it has led before.
+        lost: protons whose SDN controller came back empty while nobody led, and why; emptied.
         identity: who we are.
-        pace: how many at once, and how often.
+        pace: how many calls at once, and how often.
+        limits: how much may be deleted without being asked.
+        watchfulness: how often the SDN controller is looked after.
+        describe: what `/status/<controller>` shall say, given the fence and the brake's reason.
     """
 
     def __init__(
@@ -58,23 +78,64 @@ class Term:
         leadership: Leadership,
         protons: Mapping[str, Proton],
         backends: Mapping[str, BackendCalls],
+        statuses: Statuses,
+        memory: Memory | None,
+        lost: dict[str, str],
+        *,
         identity: Identity,
         pace: Pace,
+        limits: Limits,
+        watchfulness: Watchfulness,
+        describe: Callable[[int, str], ControllerStatus],
     ) -> None:
+        self.fence = 0
+        """The number of this term; 0 until it is known."""
+        self.in_sync = False
+        """Everything is loaded, and reconciling has begun."""
         self._etcd = etcd
         self._leadership = leadership
         self._controller = identity.controller
-        self._recorder = Recorder(etcd, leadership.fence, identity.controller)
+        self._statuses = statuses
+        self._memory = memory
+        self._lost = lost
+        self._watchfulness = watchfulness
+        self._describe = describe
+        self._described: ControllerStatus | None = None
+        self._writer = FencedWriter(etcd, leadership.fence, retry=True, name=f"controller {identity.controller}")
+        self._recorder = Recorder(self._writer, identity.controller)
+        states = {name: State(protons[name]) for name in backends}
         self._reconcilers = {
-            name: Reconciler(State(protons[name]), calls, self._recorder, identity, pace)
+            name: Reconciler(states[name], calls, self._recorder, self, statuses, identity, pace)
             for name, calls in backends.items()
         }
-        states = {name: reconciler.state for name, reconciler in self._reconcilers.items()}
+        self.brake = Brake(states, identity, limits, self._wake)
+        self._audits = {name: Audit(reconciler, self.brake, statuses) for name, reconciler in self._reconcilers.items()}
         self._feed = Feed(protons, states, self._wake)
-        self._mirrors = {prefix: Mirror(etcd, prefix) for prefix in (keys.PROTON, keys.CONTROLLER)}
-        self._synced = {prefix: asyncio.Event() for prefix in self._mirrors}
-        self.in_sync = False
-        """Everything is loaded, and reconciling has begun."""
+        self._epochs = Epochs(etcd, states, self.brake)
+        self._requests = Requests(self._recorder, identity.controller, self._audits, self.brake, self._epochs)
+        self._following = Following(
+            etcd,
+            [
+                keys.PROTON,
+                keys.CONTROLLER,
+                keys.late_prefix(identity.controller),
+                keys.requests_prefix(identity.controller),
+            ],
+            [keys.EPOCH],
+        )
+        self._loading = Loading(self._following, self._feed, states, self._recorder, identity.controller)
+        self._tasks: asyncio.TaskGroup
+        self._number: TermRecord | None = None
+        self._replaced = False
+        """Another etcd answers."""
+        self._loaded = False
+        self._known_terms: frozenset[str] = frozenset()
+        """This term and the one before it."""
+
+    @property
+    def alive(self) -> bool:
+        """Nobody else can lead at this moment, by our own clock."""
+        return self._leadership.alive
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Works until the leadership is lost, etcd is replaced, or `stop` is set."""
@@ -85,62 +146,155 @@ class Term:
                 if stop.is_set():
                     await self._drain()
                 work.cancel()
-        except* (Deposed, ClusterReplaced) as ended:
+        except* EtcdError as ended:
             for error in _leaves(ended):
+                self._replaced = self._replaced or isinstance(error, ClusterReplaced)
                 log.warning("term of controller %s ends: %s", self._controller, error)
         finally:
             self.in_sync = False
 
+    def remembered(self) -> Memory | None:
+        """What is known at the end of the term, for the next one of this process."""
+        before = self._memory.terms if self._memory else frozenset()
+        terms = before | self._known_terms
+        if self._number is None or not self._loaded:
+            return replace(self._memory, terms=terms) if self._memory else None
+        return Memory(
+            terms=terms,
+            number=self._number.number,
+            epoch=self._epochs.settled,
+            book={key: record for r in self._reconcilers.values() for key, record in r.state.records.items()},
+            replaced=self._replaced or self._etcd.history.ended,
+        )
+
+    def late_calls(self) -> list[tuple[Call, BackendCalls]]:
+        """The calls whose end this term has not seen."""
+        return [(call, r.calls) for r in self._reconcilers.values() for call in r.late]
+
+    # -- what backends say -------------------------------------------------------------------
+
+    async def lost(self, proton: str, reason: str) -> None:
+        """The SDN controller of a proton's backend came back empty."""
+        await self._audits[proton].lost(reason)
+
+    # -- beginning -----------------------------------------------------------------------------
+
     async def _work(self) -> None:
         started = time.monotonic()
-        async with asyncio.TaskGroup() as tasks:
-            with _loading():
-                await self._load(tasks)
-            tasks.create_task(self._recorder.run())
+        async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._writer.run(), name="records")
+            await self._begin()
             for name, reconciler in self._reconcilers.items():
                 reconciler.wake(reconciler.state.keys())
-                tasks.create_task(reconciler.run(), name=f"reconciler {name}")
+                self._tasks.create_task(reconciler.run(), name=f"reconciler {name}")
             self.in_sync = True
+            await self._look_after()
             log.info(
-                "controller %s is in sync after %.1f s: %s",
+                "controller %s is in sync after %.1f s, term %d: %s",
                 self._controller,
                 time.monotonic() - started,
+                self.fence,
                 ", ".join(
                     f"{name} {len(r.state.desired)} wanted, {len(r.state.records)} applied"
                     for name, r in self._reconcilers.items()
                 ),
             )
 
-    async def _load(self, tasks: asyncio.TaskGroup) -> None:
-        """Loads what was applied, then what is wanted, then the answers, and follows these two."""
-        await self._load_records()
-        tasks.create_task(self._follow(keys.PROTON, self._feed.desired))
-        await self._synced[keys.PROTON].wait()
-        tasks.create_task(self._follow(keys.CONTROLLER, self._feed.answer))
-        await self._synced[keys.CONTROLLER].wait()
-
-    async def _load_records(self) -> None:
-        for name in self._reconcilers:
-            prefix = keys.applied_prefix(self._controller)
-            while True:
-                try:
-                    async for page in self._etcd.pages(prefix + name.encode() + b"/"):
-                        for number, item in enumerate(page.items):
-                            self._feed.record(item.key, item.value, prefix)
-                            if number % AT_ONCE == 0:
-                                await asyncio.sleep(0)
-                    break
-                except EtcdError as error:
-                    log.warning("applied records can't be read yet, trying again: %s", error)
-                    await asyncio.sleep(1)
+    async def _begin(self) -> None:
+        """Gives the term its number, and loads what was applied, what is wanted, and the answers."""
+        found = await self._loading.last_term()
+        number = takeover.next_number(self._memory, found, time.time_ns() // 1_000_000)
+        epoch = found.epoch if found else self._memory.epoch if self._memory else ""
+        self._number = TermRecord(number=number, id=uuid.uuid4().hex, epoch=epoch)
+        self._known_terms = frozenset({self._number.id, *([found.id] if found else ())})
+        await self._recorder.put(keys.term(self._controller), encode(self._number))
+        self.fence = number
+        self._epochs.begin(epoch, self._settle_epoch)
+        replaced = self._memory if takeover.is_replaced(self._memory, found) else None
+        if replaced is not None:
+            log.warning("controller %s: etcd was replaced; what this process knows is taken over", self._controller)
+            self._epochs.expect_another(replaced.epoch)
+        with without_collector():
+            await self._loading.records()
+            await self._follow(keys.PROTON, self._feed.desired)
+            await self._follow(keys.CONTROLLER, self._feed.answer)
+            await self._loading.bring_up_to_date(replaced, found)
+            self._loaded = True
+        await self._follow(keys.EPOCH, self._epochs.hear)
 
     async def _follow(self, prefix: bytes, feed: Callable[[Event], None]) -> None:
-        async with aclosing(self._mirrors[prefix].batches()) as batches:
-            async for batch in batches:
-                for event in batch.events:
-                    feed(event)
-                if batch.synced:
-                    self._synced[prefix].set()
+        """Follows from now on, and returns once all that exists is known."""
+        self._tasks.create_task(self._following.follow(prefix, feed))
+        await self._following.synced(prefix)
+
+    async def _settle_epoch(self, epoch: str) -> None:
+        """This epoch's deletions are dealt with; a later leader need not look at them again."""
+        if self._number is not None and self._number.epoch != epoch:
+            self._number = replace(self._number, epoch=epoch)
+            await self._recorder.put(keys.term(self._controller), encode(self._number))
+
+    # -- beside reconciling ----------------------------------------------------------------------
+
+    async def _look_after(self) -> None:
+        """Begins all that goes on beside reconciling."""
+        tasks = self._tasks
+        self._statuses.begin(await self._loading.statuses(), self._is_known)
+        tasks.create_task(self._statuses.run(self._write_status), name="statuses")
+        tasks.create_task(self._keep_described(), name="controller status")
+        tasks.create_task(self._following.follow(keys.late_prefix(self._controller), self._hear_late))
+        tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
+        tasks.create_task(self._requests.run(), name="requests")
+        tasks.create_task(self._epochs.run(), name="epochs")
+        for name, audit in self._audits.items():
+            tasks.create_task(self._audit(name, audit), name=f"audit {name}")
+
+    def _is_known(self, key: ObjectKey) -> bool:
+        reconciler = self._reconcilers.get(key.proton)
+        return reconciler is not None and (key in reconciler.state.desired or key in reconciler.state.records)
+
+    async def _write_status(self, key: ObjectKey, status: Status | None) -> None:
+        path = keys.status(self._controller, key)
+        try:
+            await self._recorder.put(path, None if status is None else encode(status))
+        except WriteRefused as error:
+            log.warning("%s: its status could not be written: %s", key, error)
+
+    async def _keep_described(self) -> None:
+        """Keeps `/status/<controller>` true; on the leader's lease, so that it goes with the leader."""
+        while True:
+            described = self._describe(self.fence, self.brake.reason)
+            metrics.BRAKE.set(bool(self.brake.reason))
+            if described != self._described:
+                key = keys.controller_status(self._controller)
+                await self._recorder.put(key, encode(described), lease=self._leadership.lease)
+                self._described = described
+            await asyncio.sleep(RECHECK)
+            self.brake.recheck()
+
+    def _hear_late(self, event: Event) -> None:
+        if event.value is None:
+            return
+        prefix = keys.late_prefix(self._controller)
+        try:
+            key = keys.parse(event.key, prefix)
+            reconciler = self._reconcilers[key.proton]
+            writes = late.doubt(event.value, key, reconciler.state)
+        except (keys.MalformedKey, MalformedRecord, KeyError) as error:
+            log.warning("skipped %s: %s", event.key.decode(errors="backslashreplace"), error)
+            return
+        log.warning("%s: a call of an earlier term ended late; it is made sure of", key)
+        reconciler.take(writes)
+
+    async def _audit(self, name: str, audit: Audit) -> None:
+        """Audits at the start of the term, then now and then."""
+        if name in self._lost:
+            await audit.lost(self._lost.pop(name))
+        while True:
+            audited = await audit.run()
+            log.log(logging.INFO if audited.ok else logging.DEBUG, "audit of %s: %s", name, audited.sentence)
+            if not self._watchfulness.audit_interval:
+                return
+            await asyncio.sleep(self._watchfulness.audit_interval)
 
     def _wake(self, proton: str, concerned: Iterable[ObjectKey]) -> None:
         if self.in_sync:
@@ -162,52 +316,23 @@ class Term:
     @property
     def connected(self) -> bool:
         """Whether etcd is being followed."""
-        return all(mirror.connected for mirror in self._mirrors.values())
+        return self._following.connected
+
+    @property
+    def outage(self) -> EtcdError | None:
+        """Why etcd can't be followed or written at this moment; None: nothing is wrong."""
+        return self._writer.outage or self._following.outage
 
     def status(self) -> dict[str, object]:
         """What is going on, by proton: numbers, and which objects wait or fail, and why."""
-        return {name: _status(reconciler) for name, reconciler in self._reconcilers.items()}
+        return {name: overview(reconciler) for name, reconciler in self._reconcilers.items()}
 
     def count(self) -> None:
         """Brings the gauges up to date."""
         for name, reconciler in self._reconcilers.items():
             metrics.QUEUE.labels(name).set(len(reconciler.queue))
-            for state, number in _numbers(reconciler).items():
+            for state, number in numbers(reconciler).items():
                 metrics.OBJECTS.labels(name, state).set(number)
-
-
-def _numbers(reconciler: Reconciler) -> dict[str, int]:
-    in_use = sum(isinstance(step, InUse) for step in reconciler.held.values())
-    return {
-        "desired": len(reconciler.state.desired),
-        "applied": len(reconciler.state.records),
-        "waiting": len(reconciler.held) - in_use,
-        "in_use": in_use,
-        "failing": sum(1 for _ in reconciler.attempts.failing()),
-    }
-
-
-def _status(reconciler: Reconciler) -> dict[str, object]:
-    return {
-        **_numbers(reconciler),
-        "queue": len(reconciler.queue),
-        "held_objects": {str(key): str(step) for key, step in islice(reconciler.held.items(), SHOWN)},
-        "failing_objects": {str(key): reason for key, reason in islice(reconciler.attempts.failing(), SHOWN)},
-    }
-
-
-@contextmanager
-def _loading() -> Iterator[None]:
-    """Keeps Python's cyclic garbage collector away from a load, and from what is loaded afterwards.
-
-    It would walk all objects again and again while there are ever more of them.
-    """
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        gc.enable()
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -8,6 +8,7 @@ likes while the shim goes on, without a lock and without a copy of 100,000 objec
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -16,7 +17,8 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from gluon.contract.keys import ObjectKey
-from gluon.schema.types import Base, ObjectType, Proton, Value
+from gluon.contract.records import encode_attributes
+from gluon.schema.types import Base, Proton, Value
 
 
 class Attributes(dict[str, Value]):
@@ -63,6 +65,9 @@ class Object(Struct, frozen=True):
     """Every attribute of the model that is not read-only, canonical; None where unset."""
     revision: int
     """mod_revision of its `/proton/` key."""
+    active: bool = True
+    """Of a port in `bind_port` and `unbind_port`: whether this is its active binding.  False: a
+    second host that is prepared, or left, in a live migration."""
 
     def __post_init__(self) -> None:
         """Freezes the attributes, nested ones included."""
@@ -156,10 +161,10 @@ class Model:
         """The interfaces of a port."""
         return self._referring(port, Base.INTERFACE)
 
-    def bindings_of(self, obj: Object) -> list[Object]:
-        """The service bindings of a service or of an interface; of a port, those of its interfaces."""
+    def service_bindings_of(self, obj: Object) -> list[Object]:
+        """The service bindings of a service, of an interface, or of all interfaces of a port."""
         if obj.base is Base.PORT:
-            return [b for interface in self.interfaces_of(obj) for b in self.bindings_of(interface)]
+            return [b for interface in self.interfaces_of(obj) for b in self.service_bindings_of(interface)]
         return self._referring(obj, Base.SERVICE_BINDING)
 
     def service_of(self, binding: Object) -> Object | None:
@@ -169,6 +174,31 @@ class Model:
     def interface_of(self, binding: Object) -> Object | None:
         """The interface of a service binding; None if it is missing."""
         return self._first_referenced(binding, Base.INTERFACE)
+
+    def fingerprint(self, obj: Object) -> str:
+        """A digest of all that the object means: its attributes, and the objects that its lists name."""
+        digest = hashlib.blake2s(encode_attributes(obj.attributes), digest_size=16)
+        for name, value in self.list_digests(obj).items():
+            digest.update(f"{name}={value}".encode())
+        return digest.hexdigest()
+
+    def list_digests(self, obj: Object) -> dict[str, str]:
+        """A digest of each existing object that a list attribute names, by `<Object>/<key>`.
+
+        An item of a list is part of what the object means: a VpnAfConfig whose type turns from
+        import to both changes every VpnService that names it.  A single reference is a place to
+        hang on to, and no part of the meaning.
+        """
+        types = self._proton.objects[obj.id.object].attributes
+        digests: dict[str, str] = {}
+        for attribute, names in references(self._proton, obj.id, obj.attributes).items():
+            if types[attribute].is_list:
+                for name in names:
+                    target = self._objects.get(name)
+                    if target is not None:
+                        data = encode_attributes(target.attributes)
+                        digests[f"{name.object}/{name.key}"] = hashlib.blake2s(data, digest_size=8).hexdigest()
+        return digests
 
     def _referring(self, obj: Object, base: Base) -> list[Object]:
         found = map(self._objects.get, self.referrers(obj.id))
@@ -222,7 +252,7 @@ def _unlink(referrers: Referrers, by: ObjectKey, names: Iterable[ObjectKey]) -> 
 def references(proton: Proton, id_: ObjectKey, attributes: Mapping[str, Value]) -> dict[str, tuple[ObjectKey, ...]]:
     """The objects that each reference attribute names; attributes without a value are left out."""
     found: dict[str, tuple[ObjectKey, ...]] = {}
-    for name, target, is_list in _reference_attributes(proton.objects[id_.object]):
+    for name, target, is_list in proton.objects[id_.object].reference_attributes:
         value = attributes.get(name)
         if value is None or value == "":
             continue
@@ -238,14 +268,3 @@ def names_of(proton: Proton, obj: Object) -> frozenset[ObjectKey]:
 
 
 _NO_NAMES: frozenset[ObjectKey] = frozenset()
-_cached_reference_attributes: dict[int, tuple[ObjectType, tuple[tuple[str, str, bool], ...]]] = {}
-
-
-def _reference_attributes(object_type: ObjectType) -> tuple[tuple[str, str, bool], ...]:
-    # Runs for each event; ObjectType holds a dict and so can't be hashed: keyed by identity, with
-    # the object kept so that its id is not given to another.
-    cached = _cached_reference_attributes.get(id(object_type))
-    if cached is None:
-        found = tuple((a.name, a.reference, a.is_list) for a in object_type.references)
-        cached = _cached_reference_attributes[id(object_type)] = (object_type, found)
-    return cached[1]

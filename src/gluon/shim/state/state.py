@@ -1,36 +1,47 @@
-"""The state of one proton in a shim, and which keys each change concerns.
+"""The state of one proton in a shim, and which objects each change concerns.
 
-One State has one owner, the reconciler's event loop.  Its methods return the keys whose next
-step may differ now; nothing here decides what that step is.
+One State has one owner, the reconciler's event loop.  Its methods return the objects whose next
+step may differ now; nothing here decides what that step is.  A port and its bindings are looked at
+together, under the port's key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import Answer, AppliedRecord
+from gluon.contract.records import NOBODY, AppliedRecord, Attempt, PortAnswer, WantedBinding
 from gluon.schema.types import Base, Proton
 from gluon.shim.state.model import Model, Object, names_of
 
 
 class HeldAnswer(Struct, frozen=True):
-    """An answer key of etcd as last seen or written."""
+    """The answer key of a port as last seen or written."""
 
-    answer: Answer | None
-    """None for `{}`."""
+    answer: PortAnswer
     revision: int
     """Its mod_revision; what a compare in a transaction expects."""
     exists: bool = True
     """False for a key that is known to be gone since `revision`."""
 
 
-ABSENT = HeldAnswer(answer=None, revision=0, exists=False)
+ABSENT = HeldAnswer(answer=NOBODY, revision=0, exists=False)
+
+
+class Wish(Struct, frozen=True):
+    """One binding of a port as it is wanted."""
+
+    port: Object
+    """The port as it shall be bound on this host; `active` says whether it is the active binding."""
+    token: str
 
 
 class State:
-    """Desired and applied objects, applied records, and answers of every controller.
+    """Desired and applied objects, applied records, and the answers of every controller.
 
     Changes are idempotent and guarded by revision, so that an event that was already known
     (our own write coming back through the mirror) changes nothing.
@@ -40,77 +51,150 @@ class State:
         self.proton = proton
         self.desired = Model(proton)
         self.applied = Model(proton)
-        self._attempted = Model(proton)
         self.records: dict[ObjectKey, AppliedRecord] = {}
+        self.unreadable: set[ObjectKey] = set()
+        """Objects whose value in etcd can't be read."""
+        self.held_back: Collection[ObjectKey] = frozenset()
+        """Records whose deletion the brake holds back; see `hold_all_absent` for the other way."""
+        self.hold_all_absent = False
+        """Nothing that is merely absent from etcd is deleted: it may still come."""
+        self._attempted = Model(proton)
+        self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
+        self._hosts: dict[ObjectKey, set[str]] = {}
         self._answers: dict[ObjectKey, HeldAnswer] = {}
 
+    # -- reading ---------------------------------------------------------------------------
+
     def keys(self) -> set[ObjectKey]:
-        """Every key that anything is known of."""
-        return {*self.desired, *self.records, *self._answers}
+        """Every object that anything is known of."""
+        return {*self.desired, *map(subject, self.records), *self._answers}
 
-    def answer(self, key: ObjectKey) -> HeldAnswer:
-        """The answer of any controller for this key; `ABSENT` when there is none."""
-        return self._answers.get(key, ABSENT)
+    def base(self, key: ObjectKey) -> Base:
+        """What an applied record is about."""
+        return Base.PORT_BINDING if keys.is_binding(key) else self.proton.objects[key.object].base
 
-    # -- desired ---------------------------------------------------------------------------
+    def answer(self, port: ObjectKey) -> HeldAnswer:
+        """The controllers' answer for this port; `ABSENT` when there is none."""
+        return self._answers.get(port, ABSENT)
 
-    def desire(self, obj: Object) -> set[ObjectKey]:
-        """The object is wanted as given."""
+    def wishes(self, port: ObjectKey) -> Mapping[str, Wish]:
+        """The bindings that are wanted of a port, by host."""
+        return self._wishes.get(port, _NO_WISHES)
+
+    def hosts(self, port: ObjectKey) -> Collection[str]:
+        """The hosts that the port is bound on by us, or may be."""
+        return self._hosts.get(port, ())
+
+    def dependents(self, key: ObjectKey) -> set[ObjectKey]:
+        """The objects that name this one at the backend, or may do so."""
+        return {*self.applied.referrers(key), *self._attempted.referrers(key)}
+
+    def as_bound(self, port: ObjectKey, host: str) -> Object:
+        """The port as it was, or may have been, bound on the host."""
+        record = self.records[keys.binding(port, host)]
+        attempt = record.attempt
+        attributes = record.attributes if attempt is None or attempt.removes else attempt.attributes
+        wish = self.wishes(port).get(host)
+        return Object(port, Base.PORT, attributes, record.revision, active=wish is None or wish.port.active)
+
+    # -- what is wanted ----------------------------------------------------------------------
+
+    def desire(self, obj: Object, token: str = "", inactive: Iterable[WantedBinding] = ()) -> set[ObjectKey]:
+        """The object is wanted as given; of a port, bound as its bindings say."""
         before = self.desired.find(obj.id)
         applied = self.applied.find(obj.id)
+        self.unreadable.discard(obj.id)
         if applied is not None and applied.attributes == obj.attributes:
             # One dictionary serves both models: halves the memory of a shim at rest.
             obj = Object(obj.id, obj.base, applied.attributes, obj.revision)
         self.desired = self.desired.having(obj)
         concerned = {obj.id}
-        if before is None or before.attributes != obj.attributes:
+        wishes_before = self.wishes(obj.id)
+        if obj.base is Base.PORT:
+            self._wish(obj, token, inactive)
+        if before is None or before.attributes != obj.attributes or wishes_before.keys() != self.wishes(obj.id).keys():
             concerned |= self._all_dependents(obj.id)
         return concerned
 
+    def _wish(self, port: Object, token: str, inactive: Iterable[WantedBinding]) -> None:
+        wishes: dict[str, Wish] = {}
+        if port["host_id"] and port["device_id"]:
+            wishes[str(port["host_id"])] = Wish(port, token)
+            for binding in inactive:
+                own = {"host_id": binding.host_id, "profile": binding.profile}
+                if binding.vnic_type is not None:
+                    own["vnic_type"] = binding.vnic_type
+                prepared = Object(port.id, port.base, {**port.attributes, **own}, port.revision, active=False)
+                wishes.setdefault(binding.host_id, Wish(prepared, binding.token))
+        if wishes:
+            self._wishes[port.id] = wishes
+        else:
+            self._wishes.pop(port.id, None)
+
     def forget(self, key: ObjectKey) -> set[ObjectKey]:
         """The object is no longer wanted."""
+        self.unreadable.discard(key)
         if key not in self.desired:
             return set()
         concerned = {key, *self._all_dependents(key)}
         self.desired = self.desired.lacking(key)
+        self._wishes.pop(key, None)
         return concerned
 
-    # -- applied ---------------------------------------------------------------------------
+    # -- what was applied --------------------------------------------------------------------
 
-    def apply(self, key: ObjectKey, base: Base, record: AppliedRecord) -> set[ObjectKey]:
-        """The backend has the object as recorded."""
+    def record(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
+        """The backend has the object as recorded; None: it does not have it."""
+        if keys.is_binding(key):
+            return self._record_binding(key, record)
+        return self._unapply(key) if record is None else self._apply(key, record)
+
+    def _record_binding(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
+        port, host = keys.port_and_host(key)
         before = self.records.get(key)
-        previous = self.applied.find(key)
+        hosts = self._hosts.setdefault(port, set())
+        if record is None:
+            self.records.pop(key, None)
+            hosts.discard(host)
+        else:
+            self.records[key] = record
+            hosts.add(host)
+        if not hosts:
+            del self._hosts[port]
+        return {port} if before == record else {port, *self._all_dependents(port)}
+
+    def _apply(self, key: ObjectKey, record: AppliedRecord) -> set[ObjectKey]:
+        base = self.base(key)
+        before, previous = self.records.get(key), self.applied.find(key)
         let_go = self._let_go(key, base, record)
         obj = Object(key, base, record.attributes, record.revision)
         self.records[key] = replace(record, attributes=obj.attributes)  # One copy, and that can't be changed.
         self.applied = self.applied.having(obj)
         concerned = {key}
         if before is None or previous is None or _matters_to_others(before, record):
-            concerned |= self._dependents(key)
-            if base is Base.PORT:
-                concerned |= self._all_dependents(key)
+            concerned |= self._all_dependents(key) if base is Base.PORT else self._dependents(key)
         return concerned | let_go
 
     def _let_go(self, key: ObjectKey, base: Base, record: AppliedRecord) -> set[ObjectKey]:
-        """Notes what is attempted; returns what was named until now and may wait to be deleted."""
+        """Notes what an attempt names; returns what was named until now.
+
+        An object must not be deleted at the backend while another that is there, or may be, names
+        it.  A call that may have been made counts as made, so what it names is kept beside what
+        the record itself names; whatever drops out of the two may be waiting to be deleted.
+        """
         released: set[ObjectKey] = set()
         attempted, previous = self._attempted.find(key), self.applied.find(key)
-        if attempted is not None and attempted.attributes != record.attempted:
+        names = record.attempt.attributes if record.attempt and not record.attempt.removes else None
+        if attempted is not None and attempted.attributes != names:
             released |= names_of(self.proton, attempted)
             self._attempted = self._attempted.lacking(key)
-        if record.attempted:
-            self._attempted = self._attempted.having(Object(key, base, record.attempted, record.revision))
+        if names is not None:
+            self._attempted = self._attempted.having(Object(key, base, names, record.revision))
         if previous is not None and previous.attributes != record.attributes:
             released |= names_of(self.proton, previous)
         return released
 
-    def dependents(self, key: ObjectKey) -> set[ObjectKey]:
-        """The objects that name this one at the backend, or may do so."""
-        return {*self.applied.referrers(key), *self._attempted.referrers(key)}
-
-    def unapply(self, key: ObjectKey) -> set[ObjectKey]:
-        """The backend no longer has the object."""
+    def _unapply(self, key: ObjectKey) -> set[ObjectKey]:
         self.records.pop(key, None)
         previous = self.applied.find(key)
         if previous is None:
@@ -126,27 +210,38 @@ class State:
         self.applied = self.applied.lacking(key)
         return concerned
 
-    # -- answers ---------------------------------------------------------------------------
+    def doubt(self, key: ObjectKey, attempt: Attempt, *, gone: bool) -> set[ObjectKey]:
+        """What the backend holds of an applied object is not known any more.
 
-    def hear(self, key: ObjectKey, held: HeldAnswer) -> set[ObjectKey]:
-        """An answer key changed; older news than what is known are ignored."""
-        if held.revision < self.answer(key).revision:
+        Args:
+            key: of the record, which exists.
+            attempt: the call that makes it as it was applied.
+            gone: it is probably not there, so that whatever depends on it waits for it.
+        """
+        record = self.records[key]
+        return self.record(key, replace(record, attempt=attempt, claimed=record.claimed or gone))
+
+    # -- answers -----------------------------------------------------------------------------
+
+    def hear(self, port: ObjectKey, held: HeldAnswer) -> set[ObjectKey]:
+        """An answer key changed; news older than what is known is ignored."""
+        if held.revision < self.answer(port).revision:
             return set()
-        known = self._answers.get(key)
+        known = self._answers.get(port)
         if held == known or (known is None and not held.exists):
             return set()
-        self._answers[key] = held
-        return {key}
+        self._answers[port] = held
+        return {port}
 
-    def settle(self, key: ObjectKey, revision: int) -> set[ObjectKey]:
+    def settle(self, port: ObjectKey, revision: int) -> set[ObjectKey]:
         """The mirror says that the answer key went away at `revision`."""
-        known = self._answers.get(key)
+        known = self._answers.get(port)
         if known is None or known.revision > revision:
             return set()
-        del self._answers[key]
-        return {key} if known.exists else set()
+        del self._answers[port]
+        return {port} if known.exists else set()
 
-    # -- who is concerned ------------------------------------------------------------------
+    # -- who is concerned --------------------------------------------------------------------
 
     def _dependents(self, key: ObjectKey) -> set[ObjectKey]:
         desired, applied = self.desired.referrers(key), self.applied.referrers(key)
@@ -162,10 +257,18 @@ class State:
         return found
 
 
+_NO_WISHES: Mapping[str, Wish] = {}
+
+
+def subject(key: ObjectKey) -> ObjectKey:
+    """The object that a record is looked at with: of a binding, its port."""
+    return keys.port_and_host(key)[0] if keys.is_binding(key) else key
+
+
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:
     return (
         before.claimed != after.claimed
-        or (before.attempted == {}) != (after.attempted == {})
-        or before.binding != after.binding
+        or (before.attempt is not None and before.attempt.removes)
+        != (after.attempt is not None and after.attempt.removes)
         or before.attributes != after.attributes
     )

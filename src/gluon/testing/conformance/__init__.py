@@ -5,15 +5,24 @@
         registered_as = "acme"
 
 Each test makes calls in an order that the shim may use, through the shim's own `BackendCalls`, on
-objects made from the proton's schema.  What a controller does with them the suite can't see; a
-vendor shows it with `left_behind`.
+objects made from the proton's schema.  The controller behind the backend it can't see.  As far as
+the backend has an inventory, that is compared after each call; a vendor shows more with `expected`
+and `held`, and lets the suite disturb the controller with `break_controller` and its like.
+
+    samples     objects of any proton, made from its schema
+    driver      makes the calls
+    told        what they told the backend
+    picture     what the controller should hold, and what it holds
+    inventory   the same, as the backend itself lists it
+    said        what the backend says on its own: reports
+    suite       the tests
 
 Belongs here: what follows from the contract in `gluon.shim.backend`.  Does not belong here: the
 shim's rules (when it makes which call), and anything that only one vendor promises.
 """
 
-from gluon.testing.conformance.driver import Driver, NotConforming
+from gluon.testing.conformance.driver import Bounds, Driver, NotConforming
 from gluon.testing.conformance.samples import Samples
 from gluon.testing.conformance.suite import BackendConformance
 
-__all__ = ["BackendConformance", "Driver", "NotConforming", "Samples"]
+__all__ = ["BackendConformance", "Bounds", "Driver", "NotConforming", "Samples"]

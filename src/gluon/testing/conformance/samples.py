@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BIND_ATTRIBUTES
 from gluon.schema import Attribute, AttributeType, Base, InvalidAttributes, ObjectType, Proton, Value, conform
-from gluon.schema.values import integer_range
 from gluon.shim.backend import Object
+
+_OF_A_BIND = ("host_id", "device_id", "vnic_type", "profile")
+"""A change of one of these is a matter of bind_port and unbind_port."""
+_FIXED_WHILE_BOUND = (*_OF_A_BIND, "mac_address")
 
 _NAMESPACE = uuid.UUID("6f1c2a52-8b9e-4d53-9a0f-3a2f5f3c7b10")
 _EXAMPLES: dict[str, Callable[[int], str]] = {
@@ -58,23 +62,66 @@ class Samples:
         """The port of a network, to be bound."""
         return self._conformed(self.proton.port, self._values(self.proton.port, number, {}, full=True) | attributes)
 
+    def unbound(self, port: Object) -> Object:
+        """The port as it is before anybody wants it bound."""
+        return msgspec.structs.replace(port, attributes={**port.attributes, "host_id": None, "device_id": None})
+
+    def prepared(self, port: Object, host: str) -> Object:
+        """The port as it is bound on a further host that does not carry its traffic yet."""
+        return msgspec.structs.replace(port, attributes={**port.attributes, "host_id": host}, active=False)
+
     def changed(self, obj: Object) -> Object:
         """The object with another value of one attribute, if it has one that can change.
 
         Not one that leads to more than a modify: the key, a reference, or what a bind is made from.
         """
         object_type = self.proton.objects[obj.type]
-        for place, attribute in enumerate(object_type.attributes.values()):
-            value = _value(attribute, 7777 + place)
-            if _is_plain(attribute) and attribute.name not in self._fixed(obj.type) and value != obj[attribute.name]:
-                try:
-                    return self._conformed(object_type, {**obj.attributes, attribute.name: value}, obj.revision + 1)
-                except InvalidAttributes:
-                    continue  # It has to agree with another attribute.
-        return obj
+        plain = (a for a in self._changeable(object_type) if not a.reference)
+        return next((changed for a in plain for changed in self._with(obj, a, (_another(a, obj),))), obj)
 
-    def _fixed(self, object_type: str) -> set[str]:
-        return {*self._given.get(object_type, ()), *BIND_ATTRIBUTES}
+    def changes(self, obj: Object, other: Mapping[str, Object]) -> Iterator[tuple[str, Object]]:
+        """The object with one attribute changed, for each that a modify may change.
+
+        Args:
+            obj: the object; a port is bound.
+            other: by type, objects for references to lead to, of another network.
+
+        Yields:
+            The attribute's name and the changed object; an optional attribute is unset as well.
+        """
+        object_type = self.proton.objects[obj.type]
+        for attribute in self._changeable(object_type):
+            if not attribute.reference:
+                values: tuple[Value, ...] = (_another(attribute, obj), None)
+            elif attribute.reference in other and not self._ties_to_port(object_type, attribute):
+                values = _other_references(attribute, obj, other[attribute.reference].key)
+            else:
+                continue
+            for changed in self._with(obj, attribute, values):
+                yield attribute.name, changed
+
+    def _changeable(self, object_type: ObjectType) -> Iterator[Attribute]:
+        fixed = {"tenant_id", *self._given.get(object_type.name, ())}
+        if object_type.base is Base.PORT:
+            fixed.update(_FIXED_WHILE_BOUND)
+        for attribute in object_type.writable:
+            if not attribute.primary and attribute.name not in fixed:
+                yield attribute
+
+    def _ties_to_port(self, object_type: ObjectType, attribute: Attribute) -> bool:
+        """Whether a change of the reference is a delete and a modify: an interface never changes its port."""
+        return object_type.base is Base.INTERFACE and self.proton.objects[attribute.reference].base is Base.PORT
+
+    def _with(self, obj: Object, attribute: Attribute, values: tuple[Value, ...]) -> Iterator[Object]:
+        """The object with each of the values that it can have and does not have."""
+        for value in values:
+            try:
+                attributes = {**obj.attributes, attribute.name: value}
+                changed = self._conformed(self.proton.objects[obj.type], attributes, obj.revision + 1)
+            except InvalidAttributes:
+                continue  # It has to be given, or to agree with another attribute.
+            if changed.attributes != obj.attributes:
+                yield changed
 
     def _make(
         self, object_type: ObjectType, number: int, made: dict[str, Object], ahead: tuple[str, ...], *, full: bool
@@ -100,7 +147,7 @@ class Samples:
                 values[attribute.name] = target.key if target else None
             elif attribute.primary and attribute.type is AttributeType.UUID:
                 values[attribute.name] = str(uuid.uuid5(self._run, f"{object_type.name} {number}"))
-            elif attribute.default is None and attribute.name not in BIND_ATTRIBUTES:
+            elif attribute.default is None and attribute.name not in _OF_A_BIND:
                 values[attribute.name] = _value(attribute, number * 40 + place)
         if object_type.subnet and full:
             address = f"10.0.0.{number % 200 + 20}"
@@ -116,15 +163,23 @@ class Samples:
         return Object(id_, object_type.base, conform(object_type, values, key), revision)
 
 
-def _is_plain(attribute: Attribute) -> bool:
-    return not (attribute.primary or attribute.reference or attribute.read_only or attribute.name == "tenant_id")
+def _another(attribute: Attribute, obj: Object) -> Value:
+    """A value that the object does not have; the one that it has where there is no other."""
+    candidates = (_value(attribute, number) for number in (7777, 7778, 7779))
+    return next((value for value in candidates if value != obj[attribute.name]), obj[attribute.name])
+
+
+def _other_references(attribute: Attribute, obj: Object, key: str) -> tuple[Value, ...]:
+    """Another object instead of the one that is named; in a list also beside it; and none."""
+    named = obj[attribute.name]
+    return (key, f"{named},{key}", None) if attribute.is_list and named else (key, None)
 
 
 def _value(attribute: Attribute, number: int) -> Value:
     """A value that the attribute takes; another one for another number, where it has many."""
     match attribute.type:
         case AttributeType.INTEGER:
-            low, high = integer_range(attribute)
+            low, high = attribute.integer_range
             return max(low, 0) + number % (high - max(low, 0) + 1) if high > 0 else low
         case AttributeType.NUMBER:
             return float(number)

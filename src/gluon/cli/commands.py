@@ -1,0 +1,293 @@
+"""The commands: five for every resource, `proton-list`, and cliff's own two."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from cliff import command, lister, show
+from cliff.app import App
+from cliff.complete import CompleteCommand
+from cliff.help import HelpCommand
+
+from gluon.cli import attribute_options as options
+from gluon.cli.columns import all_columns, check_columns, row, short_columns, sort_rows
+from gluon.contract.rest import Resource
+from gluon.schema import Value
+from gluon.sdk import Client, UsageError
+
+
+class BaseCommand(command.Command):
+    """A command that talks to one proton-server."""
+
+    # An attribute whose option meets one of cliff's gets another name, not a warning.
+    conflict_handler = "error"
+    client: ClassVar[Client]
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's own options, taken by their full name only."""
+        parser = super().get_parser(prog_name)
+        parser.allow_abbrev = False
+        needed = self.add_arguments(parser)
+        parser.usage = " ".join([prog_name, *needed, "[options]"]).replace("%", "%%")
+        options.refuse_global_options(parser)
+        return parser
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:  # noqa: ARG002 - for subclasses
+        """Adds the arguments of the command; returns those that must be given, as the usage shows them."""
+        return ()
+
+    def get_epilog(self) -> str:
+        """None: cliff would read the metadata of every installed package to write one."""
+        return ""
+
+
+class ResourceCommand(BaseCommand):
+    """A command on one resource; `commands_of` makes one for each."""
+
+    resource: ClassVar[Resource]
+
+    def known_columns(self) -> list[str]:
+        """The columns that the command can show."""
+        return all_columns(self.resource)
+
+    def add_key(self, parser: argparse.ArgumentParser) -> str:
+        """Asks for the object's key; returns how the usage shows it."""
+        shown = f"<{self.resource.primary_key}>"
+        parser.add_argument(
+            "key", metavar=shown, type=options.unicode_text, help=f"key of the {self.resource.resource_name}"
+        )
+        return shown
+
+
+class ShowCommand(ResourceCommand, show.ShowOne):
+    """A command whose result is one object."""
+
+    def result(
+        self, arguments: argparse.Namespace, attributes: dict[str, Value]
+    ) -> tuple[Sequence[str], Sequence[Any]]:
+        """The object, in the model's order, then the members that the schema doesn't list."""
+        columns = self.known_columns()
+        columns += [name for name in attributes if name not in columns]
+        return columns, row(attributes, columns, arguments.formatter)
+
+    def check(self, arguments: argparse.Namespace) -> None:
+        """Refuses unknown columns before anything is sent."""
+        check_columns(arguments.columns, self.known_columns())
+
+
+class Create(ShowCommand):
+    """`<name>-create`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
+        """One option for each attribute that isn't read-only."""
+        settable = options.settable(self.resource)
+        options.add_attribute_options(parser, settable, creating=True)
+        return [f"--{a.name} <{options.placeholder(a)}>" for a in settable if a.must_be_given]
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
+        """Creates the object and shows it."""
+        self.check(parsed_args)
+        attributes = self.client.create(self.resource.resource_name, options.given(parsed_args))
+        return self.result(parsed_args, attributes)
+
+
+class Show(ShowCommand):
+    """`<name>-show`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
+        """The key."""
+        return [self.add_key(parser)]
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
+        """Shows the object."""
+        self.check(parsed_args)
+        return self.result(parsed_args, self.client.show(self.resource.resource_name, parsed_args.key))
+
+
+class Update(ShowCommand):
+    """`<name>-update`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
+        """The key, `--unset`, and one option for each attribute that may change."""
+        key = self.add_key(parser)
+        changeable = options.changeable(self.resource)
+        parser.add_argument(
+            "--unset",
+            dest="unset",
+            metavar="<attribute>",
+            action="append",
+            default=[],
+            type=lambda text: text.replace("-", "_"),
+            choices=[a.name for a in changeable if not a.never_null],
+            help="set an attribute to null; can be repeated",
+        )
+        options.add_attribute_options(parser, changeable)
+        return [key]
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
+        """Changes the object and shows it."""
+        self.check(parsed_args)
+        attributes = options.given(parsed_args)
+        for name in parsed_args.unset:
+            if attributes.get(name) is not None:
+                raise UsageError(f"{name} is both given and unset; do one of them")
+            attributes[name] = None
+        if not attributes:
+            raise UsageError("nothing to change: give an attribute's new value, or --unset <attribute>")
+        attributes = self.client.update(self.resource.resource_name, parsed_args.key, attributes)
+        return self.result(parsed_args, attributes)
+
+
+class Delete(ResourceCommand):
+    """`<name>-delete`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
+        """The key."""
+        return [self.add_key(parser)]
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        """Deletes the object."""
+        self.client.delete(self.resource.resource_name, parsed_args.key)
+        if self.app.options.verbose_level:
+            self.app.stdout.write(f"Deleted {self.resource.resource_name} {parsed_args.key}\n")
+
+
+class ListCommand(BaseCommand, lister.Lister):
+    """A command whose result is a table."""
+
+    # cliff sorts the cells that are shown, and stops at the first null among numbers.
+    need_sort_by_cliff = False
+
+    def result(
+        self,
+        arguments: argparse.Namespace,
+        objects: list[dict[str, Value]],
+        columns: Sequence[str],
+    ) -> tuple[Sequence[str], list[Any]]:
+        """The rows, sorted as asked."""
+        sort_rows(objects, arguments.sort_columns, descending=arguments.sort_direction == "desc")
+        return columns, [row(o, columns, arguments.formatter) for o in objects]
+
+
+class List(ResourceCommand, ListCommand):
+    """`<name>-list`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
+        """`--long`, `--limit`, `--marker`, and one filter an attribute."""
+        parser.add_argument("--long", action="store_true", help="show all attributes")
+        parser.add_argument("--limit", metavar="<n>", type=_limit, help="at most so many; default all")
+        parser.add_argument("--marker", metavar="<key>", type=options.unicode_text, help="only those after this key")
+        options.add_attribute_options(parser, options.filterable(self.resource))
+        return ()
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], list[Any]]:
+        """Lists the objects, sorted by key unless told otherwise."""
+        known = self.known_columns()
+        check_columns([*parsed_args.columns, *parsed_args.sort_columns], known)
+        objects = self.client.list(
+            self.resource.resource_name,
+            limit=parsed_args.limit,
+            marker=parsed_args.marker,
+            **options.given(parsed_args),
+        )
+        everything = parsed_args.long or parsed_args.columns
+        return self.result(parsed_args, objects, known if everything else short_columns(self.resource))
+
+
+class ProtonList(ListCommand):
+    """`proton-list`."""
+
+    _description = "List the protons that the server serves"
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], list[Any]]:
+        """Lists them, with their status and URL."""
+        columns = ("name", "status", "url")
+        check_columns([*parsed_args.columns, *parsed_args.sort_columns], columns)
+        protons: list[dict[str, Value]] = [
+            {"name": p.proton_service, "status": p.status, "url": p.links[0].href if p.links else None}
+            for p in self.client.protons()
+        ]
+        return self.result(parsed_args, protons, columns)
+
+
+class Complete(CompleteCommand):
+    """`complete`."""
+
+    _description = "Print a completion script for the shell"
+
+    def get_actions(self, command: list[str]) -> list[argparse.Action]:
+        """The options of a command, without those that only explain a mistake."""
+        return [a for a in super().get_actions(command) if a.help is not argparse.SUPPRESS]
+
+
+class Help(HelpCommand):
+    """`help`."""
+
+    _description = "List the commands, or describe one"
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Shows the help of one command, or of the program and the list of all."""
+        if parsed_args.cmd:
+            check_command(self.app, parsed_args.cmd)
+            return super().take_action(parsed_args)
+        write_help(self.app)
+        return 0
+
+
+def write_help(app: App) -> None:
+    """Writes the program's own help and the list of commands.
+
+    cliff's would create every command, with its plug-ins, for its description.
+    """
+    app.parser.print_help(app.stdout)
+    commands = {name: entry.load()._description for name, entry in app.command_manager}  # noqa: SLF001 - cliff's way
+    width = max(map(len, commands))
+    app.stdout.write("\ncommands:\n")
+    for name, description in sorted(commands.items()):
+        app.stdout.write(f"  {name:<{width}}  {description}\n")
+
+
+def commands_of(resource: Resource, client: Client) -> Iterator[tuple[str, type[command.Command]]]:
+    """The five commands of a resource, by name."""
+    article = "an" if resource.resource_name[0] in "aeiou" else "a"
+    descriptions: dict[type[ResourceCommand], str] = {
+        Create: "Create {0}",
+        List: "List {1}",
+        Show: "Show {0}",
+        Update: "Change attributes of {0}",
+        Delete: "Delete {0}",
+    }
+    for kind, text in descriptions.items():
+        description = text.format(f"{article} {resource.resource_name}", resource.plural_name)
+        yield f"{resource.resource_name}-{kind.__name__.lower()}", command_for(kind, description, resource, client)
+
+
+def command_for(
+    kind: type[ResourceCommand], description: str, resource: Resource, client: Client
+) -> type[command.Command]:
+    """The command for one resource of one server; cliff wants a class that it can create itself."""
+    members = {"__module__": __name__, "_description": description, "client": client, "resource": resource}
+    return type(kind.__name__, (kind,), members)
+
+
+def check_command(app: App, words: Sequence[str]) -> None:
+    """Refuses a command that doesn't exist.
+
+    Raises:
+        UsageError: names the commands that come closest.
+    """
+    # Exactly: cliff would also run a command that only begins like this, a delete included.
+    if words[0] in (name for name, _ in app.command_manager):
+        return
+    matches = app.get_fuzzy_matches(words[0])
+    matches = [m for m in matches if m.startswith(words[0])] or matches
+    suggestions = "".join(f"\n  {m}" for m in sorted(matches))
+    raise UsageError(f"no command {words[0]!r}; 'protonclient help' lists them all.  Did you mean:{suggestions}")
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer above 0, got {text!r}")
+    return int(text)

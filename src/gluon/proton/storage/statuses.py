@@ -1,0 +1,92 @@
+"""What controllers, and the server's own parts, say of objects: table `object_status`.
+
+A row lives as long as its source has something to say, whether or not the object exists: that is the
+source's to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, Table, bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from gluon.contract.keys import ObjectKey
+from gluon.proton.storage.stored import StoredStatus
+
+_KEY = ("proton", "object", "key", "source")
+
+
+class StatusStatements:
+    """The statements on the table, built once."""
+
+    def __init__(self, table: Table) -> None:
+        c = table.c
+        of_object = (
+            c.proton == bindparam("of_proton"),
+            c.object == bindparam("of_object"),
+            c.key == bindparam("of_key"),
+        )
+        by_source = c.source == bindparam("by_source")
+        self.of = select(c.source, c.state, c.reason).where(*of_object).order_by(c.source)
+        self.keys = select(c.proton, c.object, c.key).where(by_source)
+        self.sources = select(c.source).distinct()
+        put = insert(table)
+        self.put = put.on_conflict_do_update(
+            index_elements=_KEY, set_={"state": put.excluded.state, "reason": put.excluded.reason}
+        )
+        self.delete = delete(table).where(*of_object, by_source)
+
+
+class Statuses:
+    """The statuses as one transaction sees them.
+
+    Whoever changes one has the object's derived columns follow: `gluon.proton.service.refresh`.
+    """
+
+    def __init__(self, connection: Connection, statements: StatusStatements) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    def of(self, key: ObjectKey) -> list[StoredStatus]:
+        """All that is said of an object, in the order of the sources."""
+        rows = self._connection.execute(self._statements.of, _of(key))
+        return [StoredStatus(source=source, state=state, reason=reason) for source, state, reason in rows]
+
+    def set(self, key: ObjectKey, source: str, state: str, reason: str) -> bool:
+        """Keeps what this source says now; clears it when both are empty.
+
+        Returns:
+            Whether it said something else before.
+        """
+        if not (state or reason):
+            return self.clear(key, source)
+        wanted = StoredStatus(source=source, state=state, reason=reason)
+        if wanted in self.of(key):
+            return False
+        values = {"proton": key.proton, "object": key.object, "key": key.key}
+        self._connection.execute(self._statements.put, {**values, "source": source, "state": state, "reason": reason})
+        return True
+
+    def clear(self, key: ObjectKey, source: str) -> bool:
+        """Drops what this source says of the object; False when that is nothing."""
+        return self._connection.execute(self._statements.delete, {**_of(key), "by_source": source}).rowcount > 0
+
+    def clear_source(self, source: str, *, but: Collection[ObjectKey] = ()) -> list[ObjectKey]:
+        """Drops all that this source says, except of the objects in `but`; returns the others."""
+        dropped = [key for key in self.keys(source) if key not in but]
+        for key in dropped:
+            self.clear(key, source)
+        return dropped
+
+    def keys(self, source: str) -> list[ObjectKey]:
+        """The objects that this source says something of."""
+        return [ObjectKey(*row) for row in self._connection.execute(self._statements.keys, {"by_source": source})]
+
+    def sources(self) -> frozenset[str]:
+        """All sources that say anything."""
+        return frozenset(self._connection.execute(self._statements.sources).scalars())
+
+
+def _of(key: ObjectKey) -> dict[str, str]:
+    return {"of_proton": key.proton, "of_object": key.object, "of_key": key.key}

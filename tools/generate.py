@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from oslo_config import cfg, generator
@@ -14,6 +16,7 @@ from oslo_config import cfg, generator
 from gluon.proton import options as proton_options
 from gluon.shim import backend
 from gluon.shim import options as shim_options
+from gluon.shim.backend import Object
 from gluon.shim.plan import Callback
 
 MADE = "made by `make generate`"
@@ -73,12 +76,27 @@ def callbacks_page() -> str:
     lines += ["## What the backend says", ""]
     for method in (backend.Context.report, backend.Context.lost):
         lines += [f"### `context.{method.__name__}{_signature(method)}`", "", _text(method), ""]
+    lines += ["## Values", ""]
+    for value in (backend.Binding, backend.Held, backend.CallContext, Object):
+        lines += [f"### `{value.__name__}`", "", _text(value), "", *_fields(value), ""]
     return "\n".join(lines)
 
 
-def _text(method: Callable[..., object]) -> str:
+def _fields(value: type) -> list[str]:
+    """The fields of a class with the docstrings below them, which only its source has."""
+    [definition] = ast.parse(inspect.getsource(value)).body
+    assert isinstance(definition, ast.ClassDef)
+    lines = []
+    for field, below in pairwise(definition.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            said = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ""
+            lines.append(f"* `{field.target.id}`: {' '.join(str(said).split())}".removesuffix(": "))
+    return lines
+
+
+def _text(method: object) -> str:
     """The docstring in Markdown: its sections are lists."""
-    text = inspect.cleandoc(method.__doc__ or "")
+    text = inspect.getdoc(method) or ""
     text = re.sub(r"^(Args|Raises|Returns):$", r"\1:\n", text, flags=re.MULTILINE)
     return re.sub(r"^    (?=\S)", "* ", text, flags=re.MULTILINE)
 

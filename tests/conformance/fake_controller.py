@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -150,12 +151,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         status, content = answer
         text = b"" if status is HTTPStatus.NO_CONTENT else json.dumps(content).encode()
-        self.send_response(status)
-        if status is not HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        with suppress(ConnectionError):  # Whoever asked has gone.
+            self.send_response(status)
+            if status is not HTTPStatus.NO_CONTENT:
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
 
     do_GET = do_PUT = do_DELETE = _respond  # noqa: N815 - the names that http.server calls
 

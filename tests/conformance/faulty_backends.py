@@ -271,6 +271,11 @@ class KnowsTheFirstFingerprint(Good):
             self.controller.fingerprints[obj.type, obj.key] = before
 
 
+class NeedsMoreForAFingerprint(Good):
+    def fingerprint(self, obj, model):
+        return model.fingerprint(obj) if obj["name"] else None
+
+
 class ReportsNonsense(Good):
     async def modify_service(self, service, previous, model):
         self.put(service, model)

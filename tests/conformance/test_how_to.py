@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import configparser
 import importlib.metadata
 import json
 import re
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -22,10 +20,9 @@ from gluon.contract.keys import ObjectKey
 from gluon.shim.options import OPTIONS
 from gluon.shim.reconcile.brake import Limits
 from gluon.testing.conformance import BackendConformance
-from gluon.testing.etcd import LocalEtcd
 from gluon.testing.stack import LocalStack
 
-from .vendor import DOCS, Package
+from .vendor import DOCS, Package, put, read, wait_for
 
 PAGE = DOCS / "write-a-backend.md"
 FILES = {"gluon_acme.py", "pyproject.toml", "test_gluon_acme.py", "proton-shim.conf", "run.py"}
@@ -36,24 +33,6 @@ T = TypeVar("T")
 @pytest.fixture
 def package(tmp_path: Path) -> Package:
     return Package(PAGE, tmp_path / "gluon-acme")
-
-
-def wait_for(condition: Callable[[], T], what: str) -> T:
-    deadline = time.monotonic() + 20
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within 20 s: {what}; last seen: {value!r}")
-        time.sleep(0.05)
-    return value
-
-
-def put(etcd: LocalEtcd, key: bytes, value: dict[str, Any]) -> None:
-    etcd.call("kv/put", key=base64.b64encode(key).decode(), value=base64.b64encode(json.dumps(value).encode()).decode())
-
-
-def read(etcd: LocalEtcd, key: bytes) -> dict[str, Any]:
-    found = etcd.call("kv/range", key=base64.b64encode(key).decode()).get("kvs")
-    return json.loads(base64.b64decode(found[0]["value"])) if found else {}
 
 
 def test_every_file_of_the_page_is_tried(package: Package) -> None:

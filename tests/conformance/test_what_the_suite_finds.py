@@ -129,6 +129,11 @@ FAULTS = [
     (faulty.ForgetsPorts, "test_inventory", r"inventory\(\) does not list Port .* on host-1, which was applied"),
     (faulty.ListsWhatIsGone, "test_what_was_deleted_comes_back", r"inventory\(\) lists \w+ .*, which nobody wants"),
     (faulty.KnowsTheFirstFingerprint, "test_inventory", r"inventory\(\) lists .* but fingerprint\(\) of it is"),
+    (
+        faulty.NeedsMoreForAFingerprint,
+        "test_inventory",
+        r"fingerprint\(\) of VpnAfConfig 65000:40 raised KeyError: 'name'",
+    ),
     (faulty.ReportsNonsense, "test_every_callback", "report of 'Vpn' .* as 'UP', '': net-l3vpn has Port,"),
 ]
 

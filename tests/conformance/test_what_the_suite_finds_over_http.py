@@ -22,7 +22,7 @@ MISTAKES = {
     ),
     "a connection that fails is logged and lost": (
         '            raise RetryLater(f"Borealis',
-        '            return {"instance": said} if path == "/v1/status" else {}\n            raise RetryLater(f"Borealis',
+        '            return {"instance": said}\n            raise RetryLater(f"Borealis',
         "test_a_request_that_fails",
         "the controller lacks plugs/.*@host-1: {'mac_address'",
     ),

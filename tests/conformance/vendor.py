@@ -1,14 +1,21 @@
-"""A vendor's package, made from the files of a page in docs/how-to."""
+"""A vendor's package, made from the files of a page in docs/how-to, and a look into etcd."""
 
 from __future__ import annotations
 
+import base64
 import configparser
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+from gluon.testing.etcd import LocalEtcd
 
 DOCS = Path(__file__).parents[2] / "docs/how-to"
 
@@ -58,3 +65,24 @@ class Package:
         process = self.command(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, tests)
         output, _ = process.communicate(timeout=100)
         return process.returncode, output
+
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], what: str) -> T:
+    deadline = time.monotonic() + 20
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within 20 s: {what}; last seen: {value!r}")
+        time.sleep(0.05)
+    return value
+
+
+def put(etcd: LocalEtcd, key: bytes, value: dict[str, Any]) -> None:
+    etcd.call("kv/put", key=base64.b64encode(key).decode(), value=base64.b64encode(json.dumps(value).encode()).decode())
+
+
+def read(etcd: LocalEtcd, key: bytes) -> dict[str, Any]:
+    found = etcd.call("kv/range", key=base64.b64encode(key).decode()).get("kvs")
+    return json.loads(base64.b64decode(found[0]["value"])) if found else {}

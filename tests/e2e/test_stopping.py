@@ -20,6 +20,7 @@ from .observing import api, create_port
 from .recording import Recording
 
 BOUND = 5.0
+HANDLERS = "net-l3vpn:recording,ietf-sfc:blocking"
 
 
 class Started(NamedTuple):
@@ -38,7 +39,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     directory = tmp_path_factory.mktemp("stopping")
     recording = Recording(directory / "recording")
     proton = {"api": {"service_list": "net-l3vpn,ietf-sfc"}}
-    shim = recording.options(handlers="net-l3vpn:recording,ietf-sfc:blocking", leader_ttl=2)
+    shim = recording.options(handlers=HANDLERS, leader_ttl=2)
     with LocalStack(directory, proton=proton, shim=shim, environment=recording.environment) as stack:
         yield Started(stack, recording)
 
@@ -149,7 +150,7 @@ def test_while_etcd_is_frozen(started: Started) -> None:
 
 
 def test_a_standby(started: Started) -> None:
-    with started.stack.shim_server("standby", started.recording.options()) as standby:
+    with started.stack.shim_server("standby", started.recording.options(handlers=HANDLERS)) as standby:
         assert_end([standby])
 
 

@@ -19,17 +19,22 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import uvloop
+from msgspec.structs import replace
 
 from benchmark.bare_watch import watch
+from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
 from gluon.contract.records import (
-    Answer,
     AppliedRecord,
-    PortBinding,
+    BindingAnswer,
+    Bound,
+    PortAnswer,
     decode_attributes,
     encode,
+    split_port,
 )
 from gluon.etcd import Client, Compare, Endpoints, Put
 from gluon.testing.process import ProcessFailed
@@ -67,7 +72,7 @@ class BareProcess:
             async with asyncio.timeout(PATIENCE):
                 text = await asyncio.to_thread(self._process.stdout.readline)
         except TimeoutError as error:
-            self._process.kill()  # Else the thread would wait for ever.
+            self._process.kill()  # Else the thread would never end.
             raise ProcessFailed(f"a process of the floor said nothing for {PATIENCE:g} s") from error
         if not text:
             raise ProcessFailed(f"a process of the floor ended with exit code {self._process.wait(ENDING)}")
@@ -102,27 +107,36 @@ async def answer(endpoint: str, desired: str, answers: str, records: str) -> Non
             if response.created:
                 say(READY)
             for event in response.events:
-                name = event.kv.key.removeprefix(desired.encode())
-                keys = answers.encode() + name, records.encode() + name
-                tasks.create_task(_answer(etcd, keys, event.kv.value, event.kv.mod_revision))
+                bind = Bind(keys.parse(event.kv.key, desired.encode()), event.kv.value, event.kv.mod_revision)
+                tasks.create_task(_answer(etcd, answers.encode(), records.encode(), bind))
 
 
-async def _answer(etcd: Client, keys: tuple[bytes, bytes], value: bytes, revision: int) -> None:
-    answer_key, record_key = keys
-    attributes = decode_attributes(value)
+class Bind(NamedTuple):
+    """A port that is to be bound."""
+
+    port: ObjectKey
+    value: bytes
+    revision: int
+
+
+async def _answer(etcd: Client, answers: bytes, records: bytes, bind: Bind) -> None:
+    answer_key = answers + bind.port.path
+    attributes = decode_attributes(bind.value)
+    token, _ = split_port(attributes)
     host = str(attributes["host_id"])
-    claim = PortBinding(host_id=host, device_id=str(attributes["device_id"]))
-    record = AppliedRecord(attributes=attributes, revision=revision, claimed=True, binding=claim)
-    said = Answer(controller="bare", revision=revision, host_id=host)
+    ours = records + bind.port.path, records + keys.binding(bind.port, host).path
+    claim = BindingAnswer(controller="bare", host_id=host, token=token, revision=bind.revision)
+    record = AppliedRecord(attributes=attributes, revision=bind.revision, claimed=True)
     claimed = await etcd.txn(
-        [Compare.absent(answer_key)], [Put(record_key, encode(record)), Put(answer_key, encode(said))]
+        [Compare.absent(answer_key)],
+        [*(Put(key, encode(record)) for key in ours), Put(answer_key, encode(PortAnswer.of(claim, ())))],
     )
-    bound = PortBinding(host_id=host, device_id=claim.device_id, vif_type="ovs", vif_details=DETAILS)
-    record = AppliedRecord(attributes=attributes, revision=revision, binding=bound)
-    said = Answer(controller="bare", revision=revision, host_id=host, vif_type="ovs", vif_details=DETAILS)
+    applied = replace(record, claimed=False)
+    bound = replace(applied, bound=Bound(token=token, vif_type="ovs", vif_details=DETAILS))
+    said = PortAnswer.of(replace(claim, vif_type="ovs", vif_details=DETAILS), ())
     await etcd.txn(
         [Compare.mod_revision(answer_key, claimed.revision)],
-        [Put(record_key, encode(record)), Put(answer_key, encode(said))],
+        [Put(ours[0], encode(applied)), Put(ours[1], encode(bound)), Put(answer_key, encode(said))],
     )
 
 

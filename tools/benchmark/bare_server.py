@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from benchmark import samples
 from benchmark.bare_process import DETAILS, READY, bare_process
@@ -33,7 +34,7 @@ PORTS_AT_ONCE = 30
 
 async def create_tables(file: Path) -> None:
     """Makes the tables as proton-server does."""
-    database = await open_database(f"sqlite:///{file}", {samples.PROTON.name: samples.PROTON})
+    database = await open_database(f"sqlite:///{file}", {samples.PROTON.name: samples.PROTON}, create=True)
     await database.close()
 
 
@@ -57,24 +58,36 @@ class BareDatabase:
             for name in ("Port", "Interface"):
                 self._append(execute, name, key)
 
-    def ask(self, key: str) -> None:
+    def ask(self, key: str, token: str) -> None:
         """The port is to be bound."""
-        wanted = samples.bind_body(key)
+        wanted, now = samples.bind_body(key), _now()
+        row = (samples.PROTON.name, key, wanted["host_id"], token, "normal", wanted["device_id"], now, now)
         with self._transaction() as execute:
-            request = self._append(execute, "Port", key)
+            self._append(execute, "Port", key)
             execute(
-                "UPDATE net_l3vpn_port SET host_id=?, device_id=?, status='BUILD', bind_request=?, bind_revision=NULL,"
-                " status_reason=NULL, updated_at=? WHERE id=?",
-                (wanted["host_id"], wanted["device_id"], request, _now(), key),
+                "INSERT INTO port_binding (proton, port, host, token, active, state, controller, vnic_type, device_id,"
+                " vif_type, vif_details, reason, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, 1, 'PENDING', '', ?, ?, '', '{}', '', ?, ?)",
+                row,
+            )
+            execute(
+                "UPDATE net_l3vpn_port SET host_id=?, device_id=?, status='BUILD', status_reason=NULL, updated_at=?"
+                " WHERE id=?",
+                (wanted["host_id"], wanted["device_id"], now, key),
             )
 
     def answered(self, key: str, details: str) -> None:
         """The port is bound."""
+        now = _now()
         with self._transaction() as execute:
             execute(
-                "UPDATE net_l3vpn_port SET vif_type='ovs', vif_details=?, status='ACTIVE', bind_revision=1,"
-                " updated_at=? WHERE id=?",
-                (details, _now(), key),
+                "UPDATE port_binding SET state='BOUND', controller='bare', vif_type='ovs', vif_details=?, updated_at=?"
+                " WHERE proton=? AND port=? AND host=?",
+                (details, now, samples.PROTON.name, key, samples.HOST),
+            )
+            execute(
+                "UPDATE net_l3vpn_port SET vif_type='ovs', vif_details=?, status='ACTIVE', updated_at=? WHERE id=?",
+                (details, now, key),
             )
 
     def _transaction(self) -> _SqliteTransaction:
@@ -87,10 +100,9 @@ class BareDatabase:
         execute(f"INSERT INTO {table} ({','.join(values)}) VALUES ({','.join('?' * len(row))})", row)
 
     @staticmethod
-    def _append(execute: Any, name: str, key: str) -> int:
+    def _append(execute: Any, name: str, key: str) -> None:
         row = (samples.PROTON.name, name, key, "bare", _now())
-        statement = "INSERT INTO outbox (proton, object, key, session, rewrite, created_at) VALUES (?,?,?,?,0,?)"
-        return int(execute(statement, row).lastrowid)
+        execute("INSERT INTO outbox (proton, object, key, session, created_at) VALUES (?,?,?,?,?)", row)
 
 
 class _SqliteTransaction:
@@ -131,10 +143,11 @@ class BareServer:
 
     async def bind(self, key: str) -> None:
         """Commits the request, tells etcd, waits for the answer, commits that."""
-        self._database.ask(key)
+        token = uuid4().hex
+        self._database.ask(key, token)
         name = samples.port_key(key)
         answered = self._waiting[PREFIX + keys.answer(name)] = asyncio.get_running_loop().create_future()
-        await self._etcd.put(PREFIX + keys.desired(name), samples.port_value(key, **samples.bind_body(key)))
+        await self._etcd.put(PREFIX + keys.desired(name), samples.port_value(key, token, **samples.bind_body(key)))
         try:
             async with asyncio.timeout(BIND_TIMEOUT):
                 await answered
@@ -143,7 +156,7 @@ class BareServer:
         self._database.answered(key, json.dumps(DETAILS))
 
     async def publish(self) -> None:
-        """Writes what was created into etcd, many at once, for ever."""
+        """Writes what was created into etcd, many at once, without end."""
         while True:
             await self._more.wait()
             self._more.clear()
@@ -153,7 +166,7 @@ class BareServer:
             self._published.set()
 
     async def hear(self, endpoint: str, ready: asyncio.Event) -> None:
-        """Wakes who waits for an answer, for ever."""
+        """Wakes who waits for an answer, without end."""
         async with aclosing(watch(endpoint, PREFIX + keys.CONTROLLER)) as responses:
             async for response in responses:
                 if response.created:
@@ -165,9 +178,7 @@ class BareServer:
 
 def port_puts(key: str, prefix: bytes = PREFIX + b"/created") -> Sequence[Put]:
     """The keys that a created port leaves in etcd."""
-    registration = PortRegistration(
-        tenant_id=samples.TENANT, service=samples.PROTON.name, url="http://127.0.0.1:2705/proton/net-l3vpn/v1.0"
-    )
+    registration = PortRegistration(tenant_id=samples.TENANT, service=samples.PROTON.name, url="http://127.0.0.1:2705")
     return (
         Put(prefix + keys.desired(samples.port_key(key)), samples.port_value(key)),
         Put(prefix + keys.port_registration(key), encode(registration)),

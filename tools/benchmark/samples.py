@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import AppliedRecord, decode_attributes, encode, encode_attributes
+from gluon.contract.records import AppliedRecord, decode_attributes, encode, encode_attributes, encode_port
 from gluon.models import catalog
 from gluon.schema import ObjectType, Value, conform, validate_attributes
 
@@ -49,10 +49,11 @@ def interface_key(key: str) -> ObjectKey:
     return ObjectKey(PROTON.name, PROTON.interface.name, key)
 
 
-def port_value(key: str, **more: Value) -> bytes:
+def port_value(key: str, token: str = "", **more: Value) -> bytes:
     """A port as proton-server publishes it: without what only the server sets."""
     types = PROTON.port.attributes
-    return encode_attributes({name: value for name, value in port(key, **more).items() if not types[name].read_only})
+    wanted = {name: value for name, value in port(key, **more).items() if not types[name].read_only}
+    return encode_port(wanted, token)
 
 
 def interface_value(key: str) -> bytes:

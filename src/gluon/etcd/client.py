@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from gluon.etcd import wire
 from gluon.etcd.endpoints import Endpoints
-from gluon.etcd.errors import TimedOut
+from gluon.etcd.errors import ClusterReplaced, Compacted, PermissionDenied, TimedOut
 from gluon.etcd.history import History
 from gluon.etcd.lease import Lease
 from gluon.etcd.lease_keeper import OnStall
@@ -56,6 +56,34 @@ class Client:
         if self.history.ended:
             self.history = History()
 
+    async def verify(self) -> None:
+        """Makes sure, after an outage, that etcd still knows the last thing that this client wrote.
+
+        The revision alone would not do: others may have written into a restored etcd meanwhile.  What
+        has been compacted or may not be read tells nothing.
+
+        Raises:
+            ClusterReplaced: it doesn't; as if the revision had told.
+        """
+        history = self.history
+        if history.landmark is None:
+            return
+        key, revision = history.landmark
+        request = pb.RangeRequest(key=key, revision=revision, keys_only=True)
+        try:
+            answer = await self.range(request, f"verify {_show(key)}")
+            known = bool(answer.kvs) and answer.kvs[0].mod_revision == revision
+        except (Compacted, PermissionDenied):
+            return
+        except ClusterReplaced:  # It has not come to that revision yet.
+            known = False
+        if not known:
+            history.end(
+                f"etcd {self.endpoints} doesn't know that {_show(key)} was written at revision {revision}: its data was"
+                " lost or restored from a backup"
+            )
+            history.check()
+
     async def get(self, key: bytes) -> KeyValue | None:
         """Reads a key, as of now; None when it does not exist."""
         return wire.first(await self.range(pb.RangeRequest(key=key), f"get {_show(key)}"))
@@ -67,7 +95,9 @@ class Client:
             LeaseLost: the lease is gone.
         """
         request = pb.PutRequest(key=key, value=value, lease=lease)
+        history = self.history
         response = await self._kv("Put", request, pb.PutResponse, f"put {_show(key)}")
+        history.wrote(key, response.header.revision)
         return int(response.header.revision)
 
     async def delete(self, key: bytes) -> bool:
@@ -96,8 +126,12 @@ class Client:
             request = wire.txn(compare, [Get(b"\0")], [Get(b"\0")])
             result = wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
             return TxnResult(result.succeeded, result.revision, ())
+        history = self.history
         request = wire.txn(compare, success, failure)
-        return wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
+        result = wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
+        if key := wire.written(success if result.succeeded else failure, result.responses):
+            history.wrote(key, result.revision)
+        return result
 
     async def pages(self, prefix: bytes, *, keys_only: bool = False, limit: int = 50_000) -> AsyncGenerator[Page, None]:
         """Lists all keys that begin with the prefix, as of one revision; at least one page.

@@ -36,6 +36,9 @@ UNDER_WAY = 2
 RETRY = 0.5
 """Seconds, at most, between two tries of a writer that waits for etcd."""
 
+OPERATOR_RETRY = 2.0
+"""Seconds between two tries of a writer that waits for an operator."""
+
 Seal = Callable[[Sequence[Hashable]], Op]
 """Makes the operation that goes with every transaction, from the keys that it writes."""
 
@@ -184,12 +187,14 @@ class FencedWriter:
         while True:
             self._history.check()
             try:
+                if self.outage is not None:
+                    await self._client.verify()
                 result = await self._client.txn([self._fence], operations)
             except OUTAGES as error:
                 if not self._retry:
                     raise
                 self._note_outage(error)
-                await asyncio.sleep(10 * RETRY if isinstance(error, WAIT_FOR_OPERATOR) else backoff.delay())
+                await asyncio.sleep(OPERATOR_RETRY if isinstance(error, WAIT_FOR_OPERATOR) else backoff.delay())
                 continue
             self._note_success()
             if not result.succeeded:

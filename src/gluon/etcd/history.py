@@ -10,7 +10,8 @@ class History:
 
     A linearizable answer can't be older than what was seen when the call was sent, whichever server
     gives it.  If it is, etcd's data was lost or restored from a backup.  Then this history has ended
-    for good, for everything that was begun in it.
+    for good, for everything that was begun in it.  Others may have written so much into the restored
+    etcd that its revision tells nothing; then the landmark does (`Client.verify`).
     """
 
     def __init__(self) -> None:
@@ -18,6 +19,8 @@ class History:
         """0: nothing has been seen."""
         self.revision = 0
         """The highest that was seen."""
+        self.landmark: tuple[bytes, int] | None = None
+        """A key that this client wrote, and the revision that this made: the newest such fact."""
         self._end = ""
 
     @property
@@ -37,6 +40,11 @@ class History:
     def end(self, reason: str) -> None:
         """Ends it; the first reason stays."""
         self._end = self._end or reason
+
+    def wrote(self, key: bytes, revision: int) -> None:
+        """Notes what this client has written itself."""
+        if self.landmark is None or self.landmark[1] < revision:
+            self.landmark = key, revision
 
     def saw(self, cluster_id: int, revision: int, host: str) -> None:
         """Notes what a watch said, whose revision may lag behind.

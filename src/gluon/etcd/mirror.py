@@ -107,6 +107,7 @@ class Mirror:
     async def _session(self) -> AsyncGenerator[Batch, None]:
         """From one connection to its end."""
         self._history.check()
+        await self._client.verify()
         if not self._list_needed:
             await self._verify()
         if self._list_needed:

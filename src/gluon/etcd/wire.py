@@ -60,6 +60,20 @@ def changed(message: Any) -> bool:
             return False
 
 
+def written(operations: Sequence[types.Op], responses: Sequence[types.Response]) -> bytes | None:
+    """A key that a transaction wrote; None when it wrote none."""
+    for operation, response in zip(operations, responses, strict=True):
+        match operation, response:
+            case types.Put(key), types.PutResult():
+                return key
+            case types.Txn(_, success, failure), types.TxnResult(succeeded, _, inner):
+                if nested := written(success if succeeded else failure, inner):
+                    return nested
+            case _:
+                continue
+    return None
+
+
 def status(message: pb.StatusResponse) -> types.Status:
     """Reads a server's status."""
     return types.Status(

@@ -35,6 +35,8 @@ KEEP_ALIVE = 75
 first must be the one who sends, or a request meets a connection that is just being closed."""
 BACKGROUND_TIMEOUT = 1.0
 """Time for the publisher and the answers to end after that, in seconds."""
+FIRST_LOOK = 2.0
+"""Longest wait for etcd before requests are served, in seconds: they are served without it, too."""
 RESTART = 1.0
 """Pause before a background task that failed is started again, in seconds."""
 SWITCH_INTERVAL = 0.0005
@@ -84,6 +86,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 "open binds": binds.give_up_open,
             }
             async with _in_background(background):
+                # Changes of a database that must not be published shall be refused from the first one on.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FIRST_LOOK):
+                        await publisher.looked.wait()
                 _warn_when_open(api.host)
                 log.info(
                     "proton-server ready: %s, protons %s, database %s, etcd %s",
@@ -172,7 +178,7 @@ def _checks(database: Database, publisher: Publisher, answers: Answers) -> healt
 
     async def check_etcd() -> health.Check:
         standing = publisher.standing
-        words = standing.trouble or answers.outage
+        words = standing.trouble or answers.outage or answers.statuses_outage
         return health.Check(ok=not words, state=words or standing.words, required=not standing.ready)
 
     return {"database": check_database, "etcd": check_etcd}

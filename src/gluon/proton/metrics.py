@@ -12,6 +12,9 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 OUTBOX_PENDING = Gauge("gluon_proton_outbox_pending", "Changes that etcd has not been told yet, of all servers.")
+IN_STEP = Gauge(
+    "gluon_proton_in_step", "1 while etcd is known to be the one that this database fills, and to be filled; else 0."
+)
 BINDS = Counter(
     "gluon_proton_binds",
     "Binds that ended while their request waited, by outcome: bound, failed, timeout, superseded, stopped.",

@@ -49,7 +49,11 @@ class ServerProcess:
     def __enter__(self) -> Self:
         """Starts it and waits until it is ready."""
         self.start()
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except ProcessFailed:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -205,7 +205,7 @@ async def test_kill_during_the_first_list(local_etcd: LocalEtcd, client: Client,
 @pytest.mark.parametrize("grown", [False, True])
 async def test_lost_data_ends_the_mirror(local_etcd: LocalEtcd, client: Client, *, grown: bool) -> None:
     await fill(client, 2_000)
-    async with following(client) as follower:
+    async with Client(client.endpoints) as reader, following(reader) as follower:
         await client.put(PREFIX + b"last", b"")
         await follower.reach(lambda: PREFIX + b"last" in follower.state)
         await asyncio.to_thread(local_etcd.kill)

@@ -14,6 +14,7 @@ import pytest
 from gluon.etcd import (
     Client,
     ClusterReplaced,
+    Compare,
     Election,
     Endpoints,
     EtcdError,
@@ -21,6 +22,7 @@ from gluon.etcd import (
     Leadership,
     Mirror,
     Put,
+    Txn,
     Unavailable,
 )
 from gluon.testing.etcd import LocalCluster, LocalEtcd
@@ -162,6 +164,33 @@ async def test_a_mirror_whose_keys_are_all_in_the_backup_ends_as_well(
         again = Follower(Mirror(client, PREFIX, liveness=QUICK))
         await again.reach(lambda: PREFIX + b"a" in again.state)
         await again.stop()
+
+
+async def test_a_restored_etcd_that_others_have_written_into_is_known_by_what_it_lacks(
+    local_etcd: LocalEtcd, client: Client, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(local_etcd.backup, tmp_path / "backup")
+    async with Proxy(local_etcd.endpoint) as proxy, Client(Endpoints((proxy.endpoint,), timeout=1.0)) as remote:
+        async with following(remote) as follower:
+            await remote.txn([], [Get(b"x"), Txn([Compare.absent(b"x")], [Put(b"/own/record", b"")], [])])
+            proxy.silence()
+            await replace(local_etcd, tmp_path / "backup")
+            for n in range(10):
+                await persistently(lambda n=n: client.put(b"/elsewhere/%d" % n, b""))
+            proxy.restore()
+            with pytest.raises(ClusterReplaced, match="doesn't know that /own/record was written"):
+                await follower.reach(lambda: False)
+
+
+async def test_what_was_compacted_is_no_sign(local_etcd: LocalEtcd, client: Client) -> None:
+    async with following(client) as follower:
+        await client.put(b"/own/record", b"")
+        await client.delete(b"/own/record")
+        async with Client(client.endpoints) as other:
+            await other.compact(await other.put(b"a", b""))
+        await asyncio.to_thread(local_etcd.restart)
+        await persistently(client.verify)
+        await follower.catch_up(client)
 
 
 async def test_another_cluster_behind_the_same_endpoint_is_known(local_etcd: LocalEtcd, tmp_path: Path) -> None:

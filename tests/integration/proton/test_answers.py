@@ -121,9 +121,7 @@ def test_reasons_of_several_controllers_stand_side_by_side(server, etcd):
     path = f"/interfaces/{port}"
 
     def reason(expected):
-        until(
-            lambda: server.client.get(path).json()["status_reason"] == expected, f"the reason is {expected}"
-        )
+        until(lambda: server.client.get(path).json()["status_reason"] == expected, f"the reason is {expected}")
 
     etcd.status(f"Interface/{port}", controller="north", failure="segmentation is not supported")
     reason("north: segmentation is not supported")
@@ -175,7 +173,7 @@ def test_a_dropped_answer_is_forgotten_when_it_was_replaced_while_the_server_was
 
 
 def test_keys_that_name_nothing_do_no_harm(server, etcd, bound):
-    port, token = bound
+    port, _ = bound
     for key, value in {
         "/controller/junk": "1",
         "/controller/net-l3vpn/Nothing/x": "{}",

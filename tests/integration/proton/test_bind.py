@@ -37,7 +37,7 @@ def patient(shared_etcd, directory, server_class):
 
 
 @pytest.fixture(scope="module")
-def hasty(shared_etcd, directory, server_class, patient):
+def hasty(shared_etcd, directory, server_class):
     """A server that gives up after half a second."""
     made = server_class(directory, shared_etcd.endpoint, "hasty", bind_timeout=0.5)
     made.start_in_step()
@@ -198,7 +198,7 @@ def test_a_new_profile_binds_a_bound_port_again_without_unbinding_it(patient, et
     assert again.result(20).json()["vif_type"] == "hw_veb"
 
 
-def test_another_device_binds_again(patient, etcd, bind, bound):
+def test_another_device_binds_again(etcd, bind, bound):
     port, token = bound()
     again = bind(port["id"], device_id="vm-2")
     new = etcd.wanted(port["id"], but=token, device_id="vm-2")

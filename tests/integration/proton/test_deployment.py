@@ -170,9 +170,7 @@ def test_a_database_that_came_back_older_publishes_nothing_until_resync(own_etcd
     assert own_etcd.published(newer["id"]) == {}
 
 
-def test_an_older_database_that_went_on_while_etcd_was_away_is_told_from_the_newer_one(
-    own_etcd, make_server, tmp_path
-):
+def test_an_older_database_that_went_on_while_etcd_was_away_is_told_from_the_newer_one(own_etcd, make_server, tmp_path):
     server = make_server(own_etcd)
     server.start_in_step()
     server.create_port(name="old")
@@ -225,8 +223,12 @@ def test_objects_of_nobody_known_are_left_alone(own_etcd, make_server):
 def test_malformed_marks_are_named(own_etcd, make_server, key, value):
     server = make_server(own_etcd)
     server.start_in_step()
+    server.create_port()
     own_etcd.put(key, value)
     refused(server, key)
+    assert server.manage("resync", "--yes").returncode == 0
+    until(server.is_ready, "the running server goes on by itself")
+    server.assert_in_step(own_etcd)
 
 
 def test_a_lost_serial_only_means_to_fill_again(own_etcd, make_server):

@@ -1,18 +1,17 @@
-"""From the database to etcd: outages, several servers, kills, resync.  At the end etcd equals the database."""
+"""From the database to etcd: outages, several servers, kills.  At the end etcd equals the database."""
 
 from __future__ import annotations
 
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import httpx
 import pytest
+
+from gluon.testing.waiting import until
 
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
 TARGETS = [f"64512:{number}" for number in range(8)]
@@ -59,7 +58,7 @@ def test_while_etcd_is_down_the_api_answers_and_changes_wait(own_etcd, make_serv
     server.assert_in_step(own_etcd)
     assert own_etcd.get(f"/proton/net-l3vpn/Port/{gone['id']}") is None
     log = server.log.read_text()
-    assert log.count("etcd is lost") == 1
+    assert log.count("changes wait in the outbox") == 1
     assert log.count("etcd is back") == 1
 
 
@@ -79,7 +78,7 @@ def test_etcd_killed_under_load_ends_in_step(own_etcd, make_server, in_backgroun
 def test_two_servers_on_one_database_end_in_step(etcd, make_server, in_background):
     servers = [make_server(etcd), make_server(etcd)]
     for server in servers:
-        server.start()
+        server.start_in_step()
     load = [in_background(churn, server, seed, 4) for seed, server in enumerate(servers * 3)]
     for each in load:
         each.result(30)
@@ -168,62 +167,6 @@ def test_fifty_parallel_writers_never_see_a_locked_database(server, etcd, in_bac
     server.assert_in_step(etcd)
 
 
-def manage(server, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "gluon-manage"), *arguments, "--config-file", str(server.config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_resync_after_etcd_lost_its_data(own_etcd, make_server):
-    server = make_server(own_etcd)
-    server.start()
-    ports = [server.create_port() for _ in range(5)]
-    server.assert_in_step(own_etcd)
-    own_etcd.etcd.stop()
-    own_etcd.etcd.wipe()
-    own_etcd.etcd.start()
-    server.create_port()
-    deadline = time.monotonic() + 30
-    while "gluon-manage resync" not in server.log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    done = manage(server, "resync")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "objects in step with the database: 12" in done.stdout
-    server.assert_in_step(own_etcd)
-    # The new etcd's answers are followed as those of the old one were.
-    assert own_etcd.get(f"/proton/net-l3vpn/Port/{ports[0]['id']}") is not None
-
-
-def test_resync_deletes_what_the_database_lacks_and_leaves_the_rest_untouched(server, etcd):
-    kept = server.create_port()
-    server.assert_in_step(etcd)
-    before = etcd.get(f"/proton/net-l3vpn/Port/{kept['id']}")
-    stranger = str(uuid.uuid4())
-    etcd.put(f"/proton/net-l3vpn/Port/{stranger}", {"id": stranger})
-    etcd.put("/proton/net-l3vpn/VpnAfConfig/1:1", {"vrf_rt_value": "1:1"})
-    etcd.put("/proton/another/Port/x", {"id": "x"})
-    registration = {"tenant_id": TENANT, "service": "net-l3vpn", "url": "http://127.0.0.1:1"}
-    etcd.put(f"/gluon/port/{uuid.uuid4()}", registration)
-    etcd.put("/gluon/port/of-another", {**registration, "service": "another"})
-    done = manage(server, "resync")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "deleted, only etcd had them: 3" in done.stdout
-    assert etcd.get("/gluon/port/of-another") is not None
-    assert etcd.get("/proton/another/Port/x") is not None
-    etcd.delete("/gluon/port/of-another")
-    server.assert_in_step(etcd)
-    assert etcd.get(f"/proton/net-l3vpn/Port/{kept['id']}") == before
-
-
-def test_resync_without_etcd_is_one_sentence(own_etcd, make_server):
-    own_etcd.etcd.stop()
-    server = make_server(own_etcd)
-    done = manage(server, "resync")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout + done.stderr
-    assert "resync: " in done.stdout
-
-
 def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(tmp_path, etcd, make_server):
     model = tmp_path / "models" / "wide"
     model.mkdir(parents=True)
@@ -248,13 +191,24 @@ def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(tmp_path, etcd, m
         large = client.post("/services", json=body).raise_for_status().json()
         small = client.post("/services", json={"tenant_id": TENANT}).raise_for_status().json()
         path = f"/services/{large['id']}"
-        deadline = time.monotonic() + 10
-        while not (client.get(path).json()["status_reason"] and etcd.get(f"/proton/wide/Service/{small['id']}")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert "refuses" in client.get(path).json()["status_reason"]
+
+        def reason():
+            return client.get(path).json()["status_reason"]
+
+        until(reason, "the reason is shown")
+        assert "refuses" in reason()
+        until(lambda: etcd.get(f"/proton/wide/Service/{small['id']}"), "the other one is published")
+        # Neither another controller's word nor a restart takes it away.
+        etcd.put(f"/status/c/wide/Service/{large['id']}", {"failure": "f"})
+        until(lambda: "c: f" in reason(), "both are shown")
+        etcd.delete(f"/status/c/wide/Service/{large['id']}")
+        until(lambda: "c: f" not in reason(), "the other one is gone")
+        assert "refuses" in reason()
+    assert server.stop(8) == 0
+    server.start()
+    with httpx.Client(base_url=f"{server.root}/proton/wide/v1.0", trust_env=False, timeout=30) as client:
+        until(server.is_ready, "an object that etcd refuses does not keep the server from being ready")
+        assert "refuses" in reason()
         assert client.put(path, json={f"t{number}": None for number in range(30)}).status_code == 200
-        while client.get(path).json()["status_reason"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: not reason(), "the reason is gone")
     assert etcd.get(f"/proton/wide/Service/{large['id']}")[0]["t0"] is None

@@ -47,7 +47,7 @@ def test_an_unbind_that_fails_is_the_reason(etcd, server, moved):
     assert "release" not in failed["status_reason"]
 
 
-def test_a_port_of_a_controller_without_a_leader_may_be_released(etcd, moved):
+def test_a_port_of_a_controller_without_a_leader_may_be_released(moved):
     port, ask = moved
     failed = ask()
     assert "controller south still has the port for host h2" in failed["status_reason"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import socket
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-BINARIES = Path(sys.executable).parent
+from gluon.testing.process import console_script
 
 
 def run(
@@ -18,7 +17,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     config = directory / "proton.conf"
     config.write_text(text)
-    command = [str(BINARIES / program), *arguments, "--config-file", str(config)]
+    command = [console_script(program), *arguments, "--config-file", str(config)]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=30, check=False)
 
 
@@ -26,7 +25,7 @@ def run(
     ("text", "words"),
     [
         ("[api]\nport = 0\n[database]\nconnection = nonsense\n", "database URL"),
-        ("[api]\nport = 0\n[database]\nconnection = postgresql+nodriver://u:hunter2@127.0.0.1/x\n", "async driver"),
+        ("[api]\nport = 0\n[database]\nconnection = postgresql+nodriver://u:hunter2@127.0.0.1/x\n", "only SQLite"),
         ("[api]\nport = 0\nservice_list = nothing\n", "net-l3vpn"),
         ("[api]\nport = 0\nmodel_dirs = /no/such/directory\n", "/no/such/directory"),
         ("[api]\nport = 99999\n", "option port"),
@@ -51,7 +50,7 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path):
         port = taken.getsockname()[1]
         ended = run(tmp_path, f"[api]\nport = {port}\n")
     assert ended.returncode == 1
-    assert f"127.0.0.1:{port}" in ended.stdout
+    assert f"127.0.0.1:{port}" in ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
@@ -62,12 +61,12 @@ def test_a_table_that_does_not_fit_is_one_sentence(server, tmp_path):
     connection.close()
     ended = run(tmp_path, server.config.read_text())
     assert ended.returncode == 1
-    assert "net_l3vpn_port" in ended.stdout
-    assert "mtu" in ended.stdout
+    assert "net_l3vpn_port" in ended.stderr
+    assert "mtu" in ended.stderr
 
 
 def test_a_missing_configuration_file_is_named(tmp_path):
-    command = [str(BINARIES / "proton-server"), "--config-file", "absent.conf"]
+    command = [console_script("proton-server"), "--config-file", "absent.conf"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
     assert "absent.conf" in ended.stderr

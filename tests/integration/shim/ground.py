@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import time
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import Answer, AppliedRecord, decode, decode_answer, decode_attributes, encode_attributes
+from gluon.contract.records import (
+    BINDING_FAILED,
+    AppliedRecord,
+    BindingAnswer,
+    PortAnswer,
+    Status,
+    WantedBinding,
+    decode,
+    decode_attributes,
+    encode_attributes,
+    encode_port,
+    split_port,
+)
 from gluon.etcd import Client, Endpoints
 from gluon.models import catalog
 from gluon.schema import conform
@@ -23,12 +34,10 @@ from gluon.schema.types import Base
 from gluon.testing.etcd import LocalEtcd
 from gluon.testing.process import ServerProcess
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import auntil
 
 L3VPN = catalog.load(["net-l3vpn"])["net-l3vpn"]
 TENANT = str(uuid.UUID(int=99))
-WAIT = 30.0
-"""Longest wait for anything; reached only by what is broken."""
-
 QUICK = {
     "handlers": "net-l3vpn:faulty",
     "leader_ttl": 2,
@@ -70,20 +79,6 @@ def port(number: int, host: str | None = None, **attributes: Any) -> dict[str, A
     }
 
 
-async def until(condition: Callable[[], Any], what: str) -> Any:
-    """Waits for a condition, plain or a coroutine function, and returns what it gave."""
-    deadline = time.monotonic() + WAIT
-    while True:
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {WAIT:g} s: {what}")
-        await asyncio.sleep(0.03)
-
-
 class Ground:
     """One etcd with shims on it; `async with Ground(directory) as ground`."""
 
@@ -93,6 +88,8 @@ class Ground:
         self.journal_file = directory / "journal"
         self.cured = directory / "cured"
         self.shims: list[ServerProcess] = []
+        self._asked: dict[ObjectKey, tuple[object, str]] = {}
+        """For each port the bind that is asked for, and its token."""
         site = directory / "site"
         distribution = site / "faulty_backend-1.0.dist-info"
         distribution.mkdir(parents=True)
@@ -141,7 +138,7 @@ class Ground:
             assert server.is_running, server.log[-3000:]
             return bool(self.status(server).get("in_sync"))
 
-        await until(ready, f"{server.name} is active")
+        await auntil(ready, f"{server.name} is active")
 
     def status(self, server: ServerProcess) -> dict[str, Any]:
         """What the shim says at /status; empty while it does not answer."""
@@ -154,13 +151,35 @@ class Ground:
 
     # -- etcd ------------------------------------------------------------------------------
 
-    async def want(self, key: ObjectKey, attributes: Mapping[str, Any] | bytes | None) -> None:
-        """As proton-server publishes; tries again while etcd is away."""
-        data = encode_attributes(attributes) if isinstance(attributes, Mapping) else attributes
+    async def want(
+        self,
+        key: ObjectKey,
+        attributes: Mapping[str, Any] | bytes | None,
+        inactive: Sequence[WantedBinding] = (),
+    ) -> None:
+        """As proton-server publishes; the caller tries again while etcd is away."""
+        data = self._published(key, attributes, inactive) if isinstance(attributes, Mapping) else attributes
         if data is None:
+            self._asked.pop(key, None)
             await self.client.delete(keys.desired(key))
         else:
             await self.client.put(keys.desired(key), data)
+
+    def _published(self, key: ObjectKey, attributes: Mapping[str, Any], inactive: Sequence[WantedBinding]) -> bytes:
+        if key.object != "Port":
+            return encode_attributes(attributes)
+        return encode_port(attributes, self._token(key, attributes), inactive)
+
+    def _token(self, key: ObjectKey, attributes: Mapping[str, Any]) -> str:
+        """A new one for each bind that is asked for."""
+        asked = tuple(attributes.get(name) for name in ("host_id", "device_id", "profile"))
+        if not attributes.get("host_id"):
+            self._asked.pop(key, None)
+            return ""
+        before = self._asked.get(key)
+        if before is None or before[0] != asked:
+            self._asked[key] = asked, uuid.uuid4().hex
+        return self._asked[key][1]
 
     async def want_ports(self, numbers: range, host: str | None = None, **attributes: Any) -> None:
         """Many ports at once."""
@@ -182,14 +201,19 @@ class Ground:
         found = await self.items(keys.applied_prefix(controller))
         return {key: decode(AppliedRecord, value) for key, value in found.items()}
 
-    async def answer(self, key: ObjectKey) -> Answer | None:
-        """The answer for one object; None for none and for `{}`."""
+    async def answer(self, key: ObjectKey) -> BindingAnswer | None:
+        """The answer for the active binding of a port; None when no controller has it."""
         item = await self.client.get(keys.answer(key))
-        return decode_answer(item.value) if item else None
+        return decode(PortAnswer, item.value).active if item else None
 
-    async def answers(self) -> dict[ObjectKey, Answer | None]:
+    async def answers(self) -> dict[ObjectKey, BindingAnswer | None]:
         """All answers."""
-        return {key: decode_answer(value) for key, value in (await self.items(keys.CONTROLLER)).items()}
+        return {key: decode(PortAnswer, value).active for key, value in (await self.items(keys.CONTROLLER)).items()}
+
+    async def said(self, key: ObjectKey, controller: str = "SimServer") -> Status:
+        """How the object fares, as the controller says."""
+        item = await self.client.get(keys.status(controller, key))
+        return decode(Status, item.value) if item else Status()
 
     async def bound(self, numbers: range) -> bool:
         """Whether all these ports are bound, as the API would hear of it."""
@@ -236,7 +260,9 @@ class Ground:
         """What the backend shall have, as `account` tells it; for wishes that are all well-formed."""
         desired = {}
         for key, value in (await self.items(keys.PROTON)).items():
-            desired[key] = conform(L3VPN.objects[key.object], decode_attributes(value), key.key)
+            values = decode_attributes(value)
+            split_port(values)
+            desired[key] = conform(L3VPN.objects[key.object], values, key.key)
         hosts = {
             key.key: str(values["host_id"])
             for key, values in desired.items()
@@ -265,10 +291,10 @@ class Ground:
         records = await self.records(controller)
         if (objects, hosts) != self.account():
             return False
-        sure = {key: r.attributes for key, r in records.items() if not r.claimed and r.attempted is None}
-        bound = {key.key: r.binding.host_id for key, r in records.items() if r.binding and r.binding.vif_type}
+        sure = {key: r.attributes for key, r in records.items() if not r.claimed and r.attempt is None}
+        applied = {key: attributes for key, attributes in sure.items() if not keys.is_binding(key)}
         answered = {key.key: a.host_id for key, a in (await self.answers()).items() if a is not None}
-        return len(records) == len(sure) and sure == objects and bound == hosts and answered == hosts
+        return len(records) == len(sure) and applied == objects and _bound(records) == hosts and answered == hosts
 
     async def differences(self, controller: str = "SimServer") -> str:
         """For a person: where `converged` fails."""
@@ -279,14 +305,25 @@ class Ground:
             f"lacking {objects.keys() - has.keys()}, too much {has.keys() - objects.keys()}, "
             f"changed {[k for k in objects.keys() & has.keys() if objects[k] != has[k]]}, "
             f"hosts {set(hosts.items()) ^ set(bound.items())}, "
-            f"records {records.keys() ^ objects.keys()}, "
-            f"unsure {[k for k, r in records.items() if r.claimed or r.attempted is not None]}, "
+            f"records {{k for k in records if not keys.is_binding(k)} ^ objects.keys()}, "
+            f"bindings {set(hosts.items()) ^ set(_bound(records).items())}, "
+            f"unsure {[k for k, r in records.items() if r.claimed or r.attempt is not None]}, "
             f"answers {set(hosts) ^ {k.key for k, a in (await self.answers()).items() if a}}"
         )
 
     async def convergence(self) -> None:
         """Waits for it."""
         try:
-            await until(self.converged, "agreement")
+            await auntil(self.converged, "agreement")
         except AssertionError as error:
             raise AssertionError(f"{error}: {await self.differences()}\n{self.shims[-1].log[-2000:]}") from None
+
+
+def _bound(records: Mapping[ObjectKey, AppliedRecord]) -> dict[str, str]:
+    """The host of each bound port, by its record."""
+    return {
+        port.key: host
+        for key, record in records.items()
+        if keys.is_binding(key) and record.bound is not None and record.bound.vif_type != BINDING_FAILED
+        for port, host in [keys.port_and_host(key)]
+    }

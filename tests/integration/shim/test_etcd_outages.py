@@ -7,7 +7,9 @@ import random
 
 import pytest
 
-from .ground import Ground, name, port, until
+from gluon.testing.waiting import auntil
+
+from .ground import Ground, name, port
 from .test_restart import SEEDS, Load, one_of_each
 
 
@@ -42,7 +44,7 @@ async def test_an_etcd_that_lost_everything_deletes_nothing_at_the_backend(groun
     async def leads_again() -> bool:
         return await ground.client.get(b"/shim/SimServer/leader") is not None
 
-    await until(leads_again, "a new term begins")
+    await auntil(leads_again, "a new term begins")
     await ground.in_sync(shim)
     calls = [line["callback"] for line in ground.journal()]
     assert not [callback for callback in calls if callback.startswith(("delete_", "unbind_"))]
@@ -58,7 +60,7 @@ async def test_an_etcd_that_lost_everything_deletes_nothing_at_the_backend(groun
 async def test_a_shim_that_starts_before_etcd_waits_for_it(ground: Ground) -> None:
     ground.etcd.stop()
     shim = ground.shim()
-    await until(lambda: ground.status(shim), "the shim answers")
+    await auntil(lambda: ground.status(shim), "the shim answers")
     await asyncio.to_thread(ground.etcd.start)
     await ground.in_sync(shim)
     await ground.want(name("Port", 1), port(1, "host-1"))

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from .ground import TENANT, Ground, name, port, until
+from gluon.contract import keys
+from gluon.testing.waiting import auntil
+
+from .ground import TENANT, Ground, name, port
 
 OTHERS = range(100, 200)
 FAULTY = name("Port", 1)
@@ -35,7 +38,7 @@ async def test_faults_of_a_bind_are_told_and_pass(ground: Ground, backend: str) 
     for number, fault in enumerate(REASONS, 1):
         await ground.want(name("Port", number), port(number, "host-1", name=fault))
     await ground.want_ports(OTHERS, "host-1")
-    await until(lambda: ground.bound(OTHERS), "all others are bound")
+    await auntil(lambda: ground.bound(OTHERS), "all others are bound")
 
     for number, (fault, reason) in enumerate(REASONS.items(), 1):
         key, expected = name("Port", number), reason.replace("backend faulty", f"backend {backend}")
@@ -44,14 +47,14 @@ async def test_faults_of_a_bind_are_told_and_pass(ground: Ground, backend: str) 
             answer = await ground.answer(key)
             return answer is not None and answer.vif_type == "binding_failed" and expected in answer.reason
 
-        await until(told, f"the answer of port {fault!r} says {expected!r}")
+        await auntil(told, f"the answer of port {fault!r} says {expected!r}")
         if not fault.startswith("refuse"):
             failing = ground.status(shim)["protons"]["net-l3vpn"]["failing_objects"]
             assert f"net-l3vpn/Port/{key.key}" in failing
     ground.cured.touch()
     healed = [n for n, fault in enumerate(REASONS, 1) if not fault.startswith("refuse")]
     for number in healed:
-        await until(lambda number=number: ground.bound(range(number, number + 1)), f"port {number} is bound")
+        await auntil(lambda number=number: ground.bound(range(number, number + 1)), f"port {number} is bound")
     for number, fault in enumerate(REASONS, 1):
         if fault.startswith("refuse"):
             assert not await ground.bound(range(number, number + 1))
@@ -70,8 +73,8 @@ async def test_many_calls_that_hang_again_and_again_hold_up_no_other(ground: Gro
     await ground.want_ports(hanging, "host-1", name="hang")
     for start in range(100, 160, 20):
         await ground.want_ports(range(start, start + 20), "host-1")
-        await until(lambda start=start: ground.bound(range(start, start + 20)), "the others are bound")
-        await until(lambda: ground.client.get(b"/controller/" + FAULTY.path), "the hang is reported")
+        await auntil(lambda start=start: ground.bound(range(start, start + 20)), "the others are bound")
+        await auntil(lambda: ground.client.get(b"/controller/" + FAULTY.path), "the hang is reported")
     ground.cured.touch()
     await ground.convergence()
 
@@ -83,13 +86,17 @@ async def test_a_service_that_fails_is_told_and_heals(ground: Ground) -> None:
     await ground.want(key, {"id": key.key, "tenant_id": TENANT, "name": "raise"})
 
     async def told() -> bool:
-        answer = await ground.answer(key)
-        return answer is not None and answer.reason == "modify_service of backend faulty raised ValueError: broken"
+        failure = (await ground.said(key)).failure
+        return failure == "modify_service of backend faulty raised ValueError: broken"
 
-    await until(told, "the answer says what is wrong")
+    await auntil(told, "the status says what is wrong")
     ground.cured.touch()
     await ground.convergence()
-    assert await ground.answers() == {}
+
+    async def nothing_said() -> bool:
+        return await ground.items(keys.status_prefix("SimServer")) == {}
+
+    await auntil(nothing_said, "nothing is said any more")
     assert ground.status(shim)["protons"]["net-l3vpn"]["failing"] == 0
 
 
@@ -98,14 +105,14 @@ async def test_a_delete_that_fails_is_never_given_up(ground: Ground) -> None:
     shim = await ground.active()
     key = name("VpnService", 1)
     await ground.want(key, {"id": key.key, "tenant_id": TENANT, "name": "raise"})
-    await until(lambda: ground.client.get(b"/controller/" + key.path), "the change fails")
+    await auntil(lambda: ground.client.get(keys.status("SimServer", key)), "the change fails")
     await ground.want(key, None)
 
     async def told() -> bool:
-        answer = await ground.answer(key)
-        return answer is not None and answer.reason == "delete_service of backend faulty raised ValueError: broken"
+        failure = (await ground.said(key)).failure
+        return failure == "delete_service of backend faulty raised ValueError: broken"
 
-    await until(told, "the answer says that the delete fails")
+    await auntil(told, "the status says that the delete fails")
     shim.kill()
     shim.start()
     await ground.in_sync(shim)
@@ -119,13 +126,13 @@ async def test_a_delete_that_fails_is_never_given_up(ground: Ground) -> None:
 async def test_a_refused_bind_is_not_tried_again_until_the_port_changes(ground: Ground) -> None:
     shim = await ground.active()
     await ground.want(FAULTY, port(1, "host-1", name="refuse"))
-    await until(lambda: failed(ground, "no bridge"), "the bind is refused")
+    await auntil(lambda: failed(ground, "no bridge"), "the bind is refused")
     refused = shim.log.count("refused: no bridge")
     shim.kill()
     shim.start()
     await ground.in_sync(shim)
     await ground.want_ports(OTHERS, "host-1")
-    await until(lambda: ground.bound(OTHERS), "others are bound")
+    await auntil(lambda: ground.bound(OTHERS), "others are bound")
     assert shim.log.count("refused: no bridge") == refused == 1
     await ground.want(FAULTY, port(1, "host-1", name="well"))
     await ground.convergence()
@@ -137,7 +144,7 @@ async def test_a_port_that_was_refused_can_be_unbound_and_deleted(ground: Ground
     await ground.want(FAULTY, port(1, name="plain"))
     await ground.convergence()
     await ground.want(FAULTY, port(1, "host-1", name="refuse"))
-    await until(lambda: failed(ground, "no bridge"), "the bind is refused")
+    await auntil(lambda: failed(ground, "no bridge"), "the bind is refused")
     await ground.want(FAULTY, port(1, name="refuse"))
     await ground.convergence()
     await ground.want(FAULTY, None)

@@ -7,7 +7,9 @@ import random
 
 import pytest
 
-from .ground import Ground, name, port, until
+from gluon.testing.waiting import auntil
+
+from .ground import Ground, name, port
 
 WRITERS, WRITES, KEYS = 8, 5000, 2000
 
@@ -49,12 +51,12 @@ async def test_odd_details_of_a_bind_come_to_rest(ground: Ground) -> None:
     """An answer that never equals what the shim expects would be written again and again."""
     await ground.active()
     await ground.want(name("Port", 1), port(1, "host-1", name="odd details"))
-    await until(lambda: ground.bound(range(1, 2)), "the port is bound")
+    await auntil(lambda: ground.bound(range(1, 2)), "the port is bound")
     answer = await ground.answer(name("Port", 1))
     assert answer is not None
     assert answer.vif_details == {"1": ["a", "b"]}
     revision = (await ground.client.status()).revision
     await ground.want(name("Port", 2), port(2, "host-1"))
-    await until(lambda: ground.bound(range(1, 3)), "another port is bound")
+    await auntil(lambda: ground.bound(range(1, 3)), "another port is bound")
     # The wish, its claim with its answer, its result.
     assert (await ground.client.status()).revision <= revision + 3

@@ -6,8 +6,9 @@ import pytest
 
 from gluon.contract import keys
 from gluon.contract.records import encode_attributes
+from gluon.testing.waiting import auntil
 
-from .ground import Ground, name, port, until
+from .ground import Ground, name, port
 
 GOOD = encode_attributes(port(1))
 KEY = name("Port", 1).key
@@ -31,7 +32,7 @@ MALFORMED: dict[bytes, tuple[bytes, str]] = {
     b"/proton/net-l3vpn/Port/a/b": (GOOD, "expected /proton/<proton>/<Object>/<key>"),
     b"/proton/net-l3vpn/Port/": (GOOD, "expected /proton/<proton>/<Object>/<key>"),
     b"/proton/": (GOOD, "expected /proton/<proton>/<Object>/<key>"),
-    b"/controller/net-l3vpn/Port/" + name("Port", 60).key.encode(): (b"{", "Answer: Input data was truncated"),
+    b"/controller/net-l3vpn/Port/" + name("Port", 60).key.encode(): (b"{", "PortAnswer: Input data was truncated"),
     b"/controller/net-l3vpn/Nothing/x": (b"{}", "net-l3vpn has no object 'Nothing'"),
 }
 
@@ -53,9 +54,9 @@ async def test_what_is_malformed_is_reported_once_and_everything_else_goes_on(gr
             await ground.client.put(key, value)
     others = range(50, 70)
     await ground.want_ports(others, "host-1")
-    await until(lambda: ground.bound(others), "everything else is bound")
+    await auntil(lambda: ground.bound(others), "everything else is bound")
     for key, (_, problem) in MALFORMED.items():
-        [line] = await until(lambda key=key: reports(shim.log, key), f"{key[:80]!r} is reported")
+        [line] = await auntil(lambda key=key: reports(shim.log, key), f"{key[:80]!r} is reported")
         assert problem in line
     for key in MALFORMED:
         await ground.client.delete(key)
@@ -85,12 +86,12 @@ async def test_garbage_over_a_good_object_leaves_it_applied_until_it_is_good_or_
     for number in range(1, 4):
         await ground.want(name("Port", number), b"garbage")
     await ground.want(name("Port", 4), port(4, "host-1"))
-    await until(lambda: ground.bound(range(1, 5)), "another port is bound")
+    await auntil(lambda: ground.bound(range(1, 5)), "another port is bound")
     shim.kill()
     shim.start()
     await ground.in_sync(shim)
     await ground.want(name("Port", 5), port(5, "host-1"))
-    await until(lambda: ground.bound(range(1, 6)), "another port is bound")
+    await auntil(lambda: ground.bound(range(1, 6)), "another port is bound")
     assert set(ground.called() - called) == {("bind_port", name("Port", n).key) for n in (4, 5)}
 
     await ground.want(name("Port", 1), port(1, "host-1"))

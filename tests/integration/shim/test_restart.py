@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from gluon.contract.keys import ObjectKey
+from gluon.testing.waiting import auntil
 
-from .ground import TENANT, Ground, name, port, until
+from .ground import TENANT, Ground, name, port
 
 SEEDS = range(int(os.environ.get("GLUON_SEEDS", "1")))
 
@@ -90,7 +91,7 @@ async def test_a_wish_that_went_back_during_a_crash_is_made_sure_of(ground: Grou
     await ground.convergence()
     lines = len(ground.journal())
     await ground.want(key, port(1, mtu=2000))
-    await until(lambda: len(ground.journal()) > lines, "the backend has heard of the change")
+    await auntil(lambda: len(ground.journal()) > lines, "the backend has heard of the change")
     shim.kill()
     await ground.want(key, port(1, mtu=1000))
     shim.start()

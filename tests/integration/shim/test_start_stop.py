@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gluon.testing.process import ServerProcess, console_script
+from gluon.testing.waiting import auntil
 
-from .ground import Ground, name, port, until
+from .ground import Ground, name, port
 
 STOP = 5
 """Seconds that SIGTERM may take."""
@@ -44,7 +45,7 @@ MISTAKES = {
 
 
 async def ended(server: ServerProcess) -> int:
-    await until(lambda: not server.is_running, f"{server.name} ends")
+    await auntil(lambda: not server.is_running, f"{server.name} ends")
     assert server.exit_code is not None
     return server.exit_code
 
@@ -82,7 +83,7 @@ def test_a_wrong_command_line_is_told(arguments: list[str], code: int, sentence:
 @pytest.mark.asyncio
 async def test_a_port_that_is_taken_is_told(ground: Ground) -> None:
     first = ground.shim("first")
-    await until(lambda: ground.status(first), "the first answers")
+    await auntil(lambda: ground.status(first), "the first answers")
     taken = int(first.health.rpartition(":")[2])
     second = ground.shim("second", http_port=taken)
     assert await ended(second) == 1
@@ -99,7 +100,7 @@ async def stopped(server: ServerProcess) -> None:
 async def test_sigterm_while_active_and_standing_by(ground: Ground) -> None:
     active = await ground.active("active")
     standby = ground.shim("standby")
-    await until(lambda: ground.status(standby).get("role") == "standby", "the second stands by")
+    await auntil(lambda: ground.status(standby).get("role") == "standby", "the second stands by")
     await stopped(standby)
     await stopped(active)
 
@@ -109,7 +110,7 @@ async def test_sigterm_while_active_and_standing_by(ground: Ground) -> None:
 async def test_sigterm_while_a_callback_hangs(ground: Ground, backend: str) -> None:
     shim = await ground.active(handlers=f"net-l3vpn:{backend}", callback_timeout=60)
     await ground.want(name("Port", 1), port(1, "host-1", name="hang"))
-    await until(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
+    await auntil(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
     await stopped(shim)
 
 
@@ -119,7 +120,7 @@ async def test_sigterm_while_etcd_is_down(ground: Ground, port_name: str) -> Non
     shim = await ground.active(handlers="net-l3vpn:plain")
     if port_name == "hang":
         await ground.want(name("Port", 1), port(1, "host-1", name="hang"))
-        await until(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
+        await auntil(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
     ground.etcd.kill()
     await stopped(shim)
 
@@ -129,7 +130,7 @@ async def test_sigterm_while_etcd_does_not_answer(ground: Ground) -> None:
     """Connections are open and silent, and so is the backend: each request runs into its timeout."""
     shim = await ground.active(handlers="net-l3vpn:plain", leader_ttl=10, etcd_timeout=5)
     await ground.want(name("Port", 1), port(1, "host-1", name="hang"))
-    await until(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
+    await auntil(lambda: ground.client.get(b"/controller/" + name("Port", 1).path), "the bind is claimed")
     ground.etcd.freeze()
     await stopped(shim)
 
@@ -138,7 +139,7 @@ async def test_sigterm_while_etcd_does_not_answer(ground: Ground) -> None:
 async def test_sigterm_while_etcd_never_was_there(ground: Ground) -> None:
     ground.etcd.kill()
     shim = ground.shim()
-    await until(lambda: ground.status(shim), "the shim answers")
+    await auntil(lambda: ground.status(shim), "the shim answers")
     await stopped(shim)
 
 
@@ -148,7 +149,7 @@ async def test_sigterm_while_a_backend_starts_or_stops(ground: Ground) -> None:
     starting = ground.shim("starting", handlers="net-l3vpn:slow-start", controller="other")
     await stopped(stopping)
     assert "backend slow-stop did not stop within" in stopping.log
-    await until(lambda: starting.is_running and started(starting.pid), "the other is about to start its backend")
+    await auntil(lambda: starting.is_running and started(starting.pid), "the other is about to start its backend")
     await stopped(starting)
 
 
@@ -164,7 +165,7 @@ async def test_sigterm_lets_callbacks_end_and_be_recorded(ground: Ground) -> Non
     ground.environment["FAULTY_DELAY"] = "0.3"
     shim = await ground.active()
     await ground.want_ports(range(1, 31), "host-1")
-    await until(ground.journal, "callbacks are under way")
+    await auntil(ground.journal, "callbacks are under way")
     await stopped(shim)
     bound = {line["key"] for line in ground.journal() if line["callback"] == "bind_port"}
     records = await ground.records()

@@ -546,9 +546,10 @@ class World:
     def _agrees(self, key: ObjectKey, wanted: Object) -> bool:
         held = self.backend.objects[key].attributes
         if wanted.base is not Base.PORT or not self.backend.hosts(key):
-            return held == wanted.attributes or wanted.base is Base.PORT
-        # Of two bindings either may be the one that the backend heard of last.
-        return {**held, "host_id": 0, "profile": 0} == {**wanted.attributes, "host_id": 0, "profile": 0}
+            return held == wanted.attributes
+        # With two bindings either may be the one that the backend heard of last.
+        binding = {"host_id": "", "profile": None} if len(self.state.wishes(key)) > 1 else {}
+        return {**held, **binding} == {**wanted.attributes, **binding}
 
     def _vague(self, wanted: dict[ObjectKey, Object]) -> set[ObjectKey]:
         """Ports that are refused, or in use by another, and their interfaces: they stay what they were.

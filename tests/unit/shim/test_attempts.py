@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
+from gluon.contract import keys
 from gluon.shim.plan import Call, Callback
 from gluon.shim.reconcile.attempts import Attempts
 
@@ -96,14 +97,16 @@ def test_a_refused_call_waits_for_a_change_of_the_object(trial: Trial) -> None:
     [
         Call(Callback.DELETE_PORT, port()),
         Call(Callback.MODIFY_PORT, port(revision=2)),
+        Call(Callback.MODIFY_PORT, port(name="new")),
         Call(Callback.MODIFY_PORT, port(), None, {"VpnAfConfig/65000:1": "new"}),
+        Call(Callback.MODIFY_PORT, port(), token="again"),
     ],
-    ids=["another callback", "a changed object", "a changed list item"],
+    ids=["another callback", "a new revision", "a changed object", "a changed list item", "asked for again"],
 )
 def test_another_call_forgets_count_pause_and_refusal(trial: Trial, other: Call) -> None:
     trial.fail(delay=50.0)
     assert trial.run("pause", other) == 0.0
-    assert trial.run("reason", KEY) == ""
+    assert trial.run("reason", other) == ""
     pause = trial.fail(other)
     assert pause is not None
     assert pause <= 0.25
@@ -112,10 +115,10 @@ def test_another_call_forgets_count_pause_and_refusal(trial: Trial, other: Call)
 def test_a_call_is_overdue_once_however_often_it_is_tried(trial: Trial) -> None:
     trial.run("begin", CALL)
     trial.clock.move(4.9)
-    assert (trial.reported, trial.attempts.is_overdue(KEY)) == ([], False)
+    assert (trial.reported, trial.attempts.is_overdue(CALL)) == ([], False)
     trial.fail()
     trial.clock.move(0.2)
-    assert (trial.reported, trial.attempts.is_overdue(KEY)) == ([CALL], True)
+    assert (trial.reported, trial.attempts.is_overdue(CALL)) == ([CALL], True)
     trial.fail()
     trial.clock.move(1000)
     assert trial.reported == [CALL]
@@ -124,7 +127,7 @@ def test_a_call_is_overdue_once_however_often_it_is_tried(trial: Trial) -> None:
 
 def test_a_call_that_succeeded_is_not_overdue(trial: Trial) -> None:
     trial.run("begin", CALL)
-    trial.attempts.forget(KEY)
+    trial.attempts.forget(CALL)
     trial.clock.move(1000)
     assert trial.reported == []
     assert dict(trial.attempts.failing()) == {}
@@ -141,3 +144,40 @@ def test_nothing_is_reported_after_the_end(trial: Trial) -> None:
     trial.attempts.close()
     trial.clock.move(1000)
     assert trial.reported == []
+
+
+UNBIND = Call(Callback.UNBIND_PORT, port(), record=keys.binding(KEY, "host-1"))
+BIND = Call(Callback.BIND_PORT, port(host="host-2"), record=keys.binding(KEY, "host-2"))
+
+
+def test_each_binding_of_a_port_has_attempts_of_its_own(trial: Trial) -> None:
+    trial.fail(UNBIND, delay=50.0)
+    trial.fail(BIND, refused=True)
+    trial.run("begin", CALL)
+    assert trial.run("pause", UNBIND) == 50.0
+    assert trial.run("pause", BIND) is None
+    assert trial.run("pause", CALL) == 0.0
+    assert list(trial.attempts.failing()) == [(KEY, "broken"), (KEY, "broken")]
+    trial.clock.move(5.1)
+    assert trial.reported == [UNBIND, BIND, CALL]
+
+
+def test_what_is_no_longer_due_is_no_longer_tried(trial: Trial) -> None:
+    trial.fail(UNBIND, delay=50.0)
+    trial.fail(BIND, refused=True)
+    assert trial.attempts.is_failing(KEY)
+    trial.attempts.keep(KEY, [UNBIND])
+    assert not trial.attempts.is_failing(KEY)
+    assert trial.run("pause", BIND) == 0.0
+    trial.clock.move(5.1)
+    assert trial.reported == [UNBIND]
+    assert trial.attempts.is_failing(KEY)
+    trial.attempts.keep(KEY, [])
+    assert not trial.attempts.is_failing(KEY)
+    assert dict(trial.attempts.failing()) == {}
+
+
+def test_a_refusal_counts_as_overdue_at_once(trial: Trial) -> None:
+    trial.fail(refused=True)
+    assert trial.attempts.is_overdue(CALL)
+    assert trial.attempts.is_failing(KEY)

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from gluon.shim.backend import Backend, Binding, Context, Refused, RetryLater
+from gluon.schema.types import Base
+from gluon.shim.backend import Backend, Binding, CallContext, Context, Held, Refused, RetryLater
 from gluon.shim.plan import Call, Callback
 from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.state import Model
 
-from .samples import L3VPN, port
+from .samples import L3VPN, port, sample
 
 BIND = Call(Callback.BIND_PORT, port())
 DELETE = Call(Callback.DELETE_PORT, port())
 BOUND = 10.0
+FENCE = 7
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def calls(function: Callable[..., Any], timeout: float = 5.0) -> BackendCalls:
 
 async def make(function: Callable[..., Any], call: Call = BIND, limit: float = 5.0) -> Binding | None:
     async with asyncio.timeout(BOUND):
-        return await calls(function, limit).make(call, Model(L3VPN))
+        return await calls(function, limit).make(call, Model(L3VPN), FENCE)
 
 
 async def failure(function: Callable[..., Any], call: Call = BIND, limit: float = 5.0) -> CallFailed:
@@ -272,10 +274,10 @@ async def test_a_cancelled_call_stays_cancelled_even_if_the_backend_swallows_it(
 @pytest.mark.asyncio
 async def test_a_thread_that_hangs_is_waited_for_and_holds_up_no_other(released: threading.Event) -> None:
     backend = calls(lambda obj, *_: released.wait(BOUND) if obj.id == port(1).id else None, timeout=0.05)
-    hanging = asyncio.create_task(backend.make(DELETE, Model(L3VPN)))
+    hanging = asyncio.create_task(backend.make(DELETE, Model(L3VPN), FENCE))
     async with asyncio.timeout(BOUND):
         for number in range(2, 50):
-            await backend.make(Call(Callback.DELETE_PORT, port(number)), Model(L3VPN))
+            await backend.make(Call(Callback.DELETE_PORT, port(number)), Model(L3VPN), FENCE)
     assert not hanging.done()
     released.set()
     async with asyncio.timeout(BOUND):
@@ -294,18 +296,18 @@ async def test_a_thread_left_by_an_earlier_term_is_not_joined_by_a_second_call(r
         running.pop()
 
     backend = calls(slow)
-    left = asyncio.create_task(backend.make(DELETE, Model(L3VPN)))
+    left = asyncio.create_task(backend.make(DELETE, Model(L3VPN), FENCE))
     assert await asyncio.to_thread(entered.wait, BOUND)
     left.cancel()
     await asyncio.gather(left, return_exceptions=True)
     with pytest.raises(CallFailed, match=r"an earlier call for .* has not returned yet"):
-        await backend.make(DELETE, Model(L3VPN))
+        await backend.make(DELETE, Model(L3VPN), FENCE)
     assert running == [1]
     released.set()
     async with asyncio.timeout(BOUND):
         while True:
             try:
-                await backend.make(DELETE, Model(L3VPN))
+                await backend.make(DELETE, Model(L3VPN), FENCE)
                 break
             except CallFailed:
                 await asyncio.sleep(0.001)
@@ -314,3 +316,201 @@ async def test_a_thread_left_by_an_earlier_term_is_not_joined_by_a_second_call(r
 @pytest.mark.asyncio
 async def test_sys_exit_in_a_thread_is_an_error_like_any_other() -> None:
     assert "SystemExit: 7" in (await failure(lambda *_: sys.exit(7))).reason
+
+
+# -- cancelled while a callback is under way -----------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "error", [Refused("no"), RetryLater("busy"), ConnectionError("reset")], ids=lambda e: type(e).__name__
+)
+async def test_a_cancelled_call_stays_cancelled_even_if_its_cleaning_up_fails(error: Exception) -> None:
+    """Else whoever cancelled it would be told of a failure, and the task would stay half cancelled."""
+    entered = asyncio.Event()
+
+    async def clean_up(*_: Any) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise error from None
+
+    task = asyncio.create_task(make(clean_up))
+    await asyncio.wait_for(entered.wait(), BOUND)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+# -- what a callback is told of its call -----------------------------------------------------------------
+
+
+class Fenced(Backend):
+    """Asks for the CallContext in each way that there is."""
+
+    def __init__(self) -> None:
+        super().__init__(Context(controller="ours", proton=L3VPN, conf=None))
+        self.seen: list[Any] = []
+
+    async def bind_port(self, port: Any, model: Any, call: CallContext) -> Binding:
+        self.seen.append(call)
+        return Binding("ovs")
+
+    def modify_port(self, port: Any, previous: Any, model: Any, *, call: CallContext | None = None) -> None:
+        self.seen.append(call)
+
+    async def delete_port(self, port: Any, model: Any) -> None:
+        self.seen.append("did not ask")
+
+
+@pytest.mark.asyncio
+async def test_a_callback_that_asks_for_it_is_told_the_fence() -> None:
+    backend = Fenced()
+    fenced = BackendCalls("acme", backend, 5.0)
+    async with asyncio.timeout(BOUND):
+        for call in (BIND, Call(Callback.MODIFY_PORT, port()), DELETE):
+            await fenced.make(call, Model(L3VPN), FENCE)
+    assert backend.seen == [CallContext(FENCE), CallContext(FENCE), "did not ask"]
+
+
+def test_what_a_backend_writes_is_expected_in_its_inventory() -> None:
+    fenced = BackendCalls("acme", Fenced(), 5.0)
+    assert [base for base in Base if fenced.expects(base)] == [Base.PORT, Base.PORT_BINDING]
+    assert fenced.writes(Callback.DELETE_PORT)
+    assert not fenced.writes(Callback.DELETE_SERVICE)
+
+
+def test_a_coroutine_can_be_cancelled_and_a_thread_not() -> None:
+    fenced = BackendCalls("acme", Fenced(), 5.0)
+    assert fenced.cancels(Callback.BIND_PORT)
+    assert not fenced.cancels(Callback.MODIFY_PORT)
+
+
+# -- questions -------------------------------------------------------------------------------------------
+
+
+def asked(**methods: Callable[..., Any]) -> BackendCalls:
+    """A backend with these methods beside `bind_port`."""
+    members = {"bind_port": lambda *_: Binding("ovs"), **methods}
+    vendor: type[Backend] = type("Vendor", (Backend,), members)
+    return BackendCalls("acme", vendor(Context(controller="ours", proton=L3VPN, conf=None)), 5.0)
+
+
+@pytest.mark.asyncio
+async def test_an_inventory_comes_back_from_either_kind_of_method() -> None:
+    listed = [Held("Port", "p", "f", {"host_id": "host-1"}), ("VpnService", "s"), ["VpnService", "t", None]]
+    for function in both(lambda: iter(listed)):
+        assert await asked(inventory=function).inventory() == [
+            Held("Port", "p", "f", {"host_id": "host-1"}),
+            Held("VpnService", "s"),
+            Held("VpnService", "t"),
+        ]
+
+
+@pytest.mark.asyncio
+async def test_a_backend_without_an_inventory_has_none() -> None:
+    assert await asked().inventory() is None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (7, "inventory of backend acme returned 7"),
+        ([7], "inventory of backend acme returned"),
+        ([()], "inventory of backend acme returned"),
+        ([("Port", 7)], "is no (type, key, fingerprint, attributes)"),
+        ([("Port", "p", 7)], "is no (type, key, fingerprint, attributes)"),
+        ([("Port", "p", None, None)], "is no (type, key, fingerprint, attributes)"),
+        ([("Port", "p", None, {}, "more")], "inventory of backend acme returned"),
+        ("text", "inventory of backend acme returned"),
+    ],
+)
+async def test_a_careless_inventory_is_told(answer: Any, told: str) -> None:
+    with pytest.raises(CallFailed) as caught:
+        await asked(inventory=lambda _: answer).inventory()
+    assert told in caught.value.reason
+
+
+@pytest.mark.asyncio
+async def test_an_inventory_that_fails_half_way_is_told() -> None:
+    def half(_: Backend) -> Iterator[Held]:
+        yield Held("Port", "p")
+        raise ConnectionError("reset")
+
+    with pytest.raises(CallFailed, match="reset"):
+        await asked(inventory=half).inventory()
+
+
+@pytest.mark.asyncio
+async def test_a_generator_lists_in_its_thread_where_it_may_block() -> None:
+    threads: list[threading.Thread] = []
+
+    def listing(_: Backend) -> Iterator[Held]:
+        threads.append(threading.current_thread())
+        yield Held("Port", "p")
+
+    assert await asked(inventory=listing).inventory() == [Held("Port", "p")]
+    assert threads != [threading.current_thread()]
+
+
+@pytest.mark.asyncio
+async def test_an_inventory_that_can_not_be_taken_now_is_told() -> None:
+    for function in both(raising(RetryLater("busy", 3))):
+        with pytest.raises(CallFailed, match="busy") as caught:
+            await asked(inventory=function).inventory()
+        assert caught.value.delay == 3.0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, None),
+        (True, None),
+        ("", None),
+        ("connection refused", "connection refused"),
+        ("broken \udcff name", "broken \\udcff name"),
+        (False, "the SDN controller can't be reached"),
+    ],
+)
+async def test_health_is_a_reason_or_none(answer: Any, told: str | None) -> None:
+    for function in both(lambda: answer):
+        assert await asked(health=function).health() == told
+
+
+@pytest.mark.asyncio
+async def test_a_health_that_raises_is_a_reason() -> None:
+    for function in both(raising(ConnectionError("refused"))):
+        assert await asked(health=function).health() == "health of backend acme raised ConnectionError: refused"
+    assert await asked().health() is None
+
+
+@pytest.mark.asyncio
+async def test_a_health_that_hangs_in_its_thread_is_not_asked_again(released: threading.Event) -> None:
+    entered = threading.Event()
+    asked_for: list[int] = []
+
+    def hang(_: Backend) -> None:
+        asked_for.append(1)
+        entered.set()
+        released.wait(BOUND)
+
+    backend = asked(health=hang)
+    first = asyncio.create_task(backend.health())
+    assert await asyncio.to_thread(entered.wait, BOUND)
+    assert await backend.health() == "health of backend acme has not returned yet"
+    assert asked_for == [1]
+    released.set()
+    async with asyncio.timeout(BOUND):
+        assert await first is None
+        assert await backend.health() is None
+
+
+def test_a_fingerprint_that_raises_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    obj, model = sample("VpnService", 1), Model(L3VPN)
+    assert asked().fingerprint(obj, model) == model.fingerprint(obj)
+    assert asked(fingerprint=lambda *_: "own").fingerprint(obj, model) == "own"
+    assert asked(fingerprint=raising(KeyError("x"))).fingerprint(obj, model) is None
+    assert "only its presence is compared" in caplog.text

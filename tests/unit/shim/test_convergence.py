@@ -121,8 +121,8 @@ def publish(world: World, object_type: str, number: int, attributes: dict[str, A
         return
     given = {**attributes, **more}
     token, hosts = given.pop(TOKEN, ""), given.pop(INACTIVE, ())
-    if given.get("host_id") is None or given.get("device_id") is None:
-        token, hosts = "", ()
+    if given.get("device_id") is None:
+        hosts = ()
     inactive = tuple(
         WantedBinding(host_id=host, token=f"{token}@{host}", vnic_type=given.get("vnic_type") or "normal")
         for host in hosts

@@ -1,28 +1,43 @@
-"""The rules, one by one: what is wanted and what was applied, and the step that follows."""
+"""The rules, one by one: what is wanted and what was applied, and the steps that follow."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
 from msgspec.structs import replace
 
+from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, Answer, AppliedRecord
+from gluon.contract.records import (
+    BINDING_FAILED,
+    NOBODY,
+    AppliedRecord,
+    Attempt,
+    BindingAnswer,
+    PortAnswer,
+    WantedBinding,
+)
 from gluon.schema import Proton
-from gluon.shim.plan import Call, InUse, Nothing, Wait, next_step, outcome
+from gluon.shim.plan import Call, Callback, Drop, HeldBack, Identity, InUse, Nothing, Refresh, Wait, next_steps, outcome
 from gluon.shim.state import HeldAnswer, Object, State
 
+from . import virtual_time
 from .samples import L3VPN, OURS, SFC, applied, bound, name, port, sample, vpn_binding
 from .simulation import World
 
 TO_BIND = port()
 UNBOUND = port(host=None)
-RESTING = Answer(controller="ours", revision=1, host_id="host-1", vif_type="ovs")
-THEIRS = Answer(controller="theirs", revision=1, host_id="host-1", vif_type="tap")
+RESTING = PortAnswer(controller="ours", revision=1, token="t", host_id="host-1", vif_type="ovs")
+THEIRS = PortAnswer(controller="theirs", revision=1, host_id="host-1", vif_type="tap")
 VPN = sample("VpnService", 1)
 INTERFACE = sample("Interface", 1)
 BINDING = vpn_binding()
+P, IF, S, B = (o.id for o in (TO_BIND, INTERFACE, VPN, BINDING))
+ON_1, ON_2 = keys.binding(P, "host-1"), keys.binding(P, "host-2")
+
+Records = Mapping[ObjectKey, AppliedRecord]
 
 
 @dataclass
@@ -30,151 +45,230 @@ class Situation:
     """What one State holds."""
 
     desired: list[Object] = field(default_factory=list)
-    records: list[tuple[Object, AppliedRecord]] = field(default_factory=list)
-    answers: dict[ObjectKey, Answer | None] = field(default_factory=dict)
+    records: Records = field(default_factory=dict)
+    answer: PortAnswer | None = None
+    inactive: tuple[WantedBinding, ...] = ()
     proton: Proton = L3VPN
+    token: str = "t"
 
     def state(self) -> State:
         state = State(self.proton)
-        for obj, record in self.records:
-            state.apply(obj.id, obj.base, record)
+        for key, record in self.records.items():
+            state.record(key, record)
         for obj in self.desired:
-            state.desire(obj)
-        for key, answer in self.answers.items():
-            state.hear(key, HeldAnswer(answer=answer, revision=7))
+            state.desire(obj, self.token, self.inactive)
+        if self.answer is not None:
+            state.hear(P, HeldAnswer(answer=self.answer, revision=7))
         return state
 
 
-def seen(step: object) -> str:
-    return str(step) if isinstance(step, Call | Wait | InUse) else type(step).__name__
+def seen(steps: object) -> str:
+    """The steps that say something, as one line."""
+    assert isinstance(steps, list)
+    told = [str(step) if isinstance(step, Call | Wait | InUse) else type(step).__name__ for step in steps]
+    return "; ".join(step for step in told if step != "Nothing") or "Nothing"
 
 
-FULL = [(TO_BIND, bound(TO_BIND)), (INTERFACE, applied(INTERFACE)), (VPN, applied(VPN)), (BINDING, applied(BINDING))]
-P, IF, S, B = (o.id for o in (TO_BIND, INTERFACE, VPN, BINDING))
+def steps_of(key: ObjectKey, state: State, identity: Identity = OURS) -> str:
+    return seen(next_steps(key, state, identity))
+
+
+def call_of(key: ObjectKey, state: State, identity: Identity = OURS) -> Call:
+    [call] = [step for step in next_steps(key, state, identity) if isinstance(step, Call)]
+    return call
+
+
+def is_bound_as(obj: Object = TO_BIND, vif_type: str = "ovs", **members: object) -> Records:
+    """The records of a port that has been bound on its host."""
+    return {obj.id: applied(obj), keys.binding(obj.id, str(obj["host_id"])): bound(obj, vif_type, "t", **members)}
+
+
+IS_BOUND = is_bound_as()
+FULL: Records = {**IS_BOUND, IF: applied(INTERFACE), S: applied(VPN), B: applied(BINDING)}
+REFUSED = replace(RESTING, vif_type=BINDING_FAILED)
+
+
+def but(records: Records, *left_out: ObjectKey) -> Records:
+    return {key: record for key, record in records.items() if key not in left_out}
+
 
 STEPS = {
     "a new port without a host": (Situation([UNBOUND]), P, f"modify_port {P}"),
-    "a new port on our host": (Situation([TO_BIND]), P, f"bind_port {P}"),
+    "a new port on our host": (Situation([TO_BIND]), P, f"bind_port {P} on host-1"),
     "a host without a device": (Situation([port(device_id=None)]), P, f"modify_port {P}"),
     "a port on a foreign host": (Situation([port(host="foreign")]), P, "Nothing"),
     "a port that moved to a foreign host, bound": (
-        Situation([port(host="foreign")], [(TO_BIND, bound(TO_BIND))]),
+        Situation([port(host="foreign")], IS_BOUND),
         P,
-        f"unbind_port {P}",
+        f"unbind_port {P} on host-1; waits for {ON_1} to be deleted",
     ),
     "a port that moved to a foreign host, unbound": (
-        Situation([port(host="foreign")], [(UNBOUND, applied(UNBOUND))]),
+        Situation([port(host="foreign")], {P: applied(UNBOUND)}),
         P,
         f"delete_port {P}",
     ),
-    "a port that was applied": (Situation([UNBOUND], [(UNBOUND, applied(UNBOUND))]), P, "Nothing"),
-    "a port that was only claimed": (
-        Situation([UNBOUND], [(UNBOUND, applied(UNBOUND, claimed=True))]),
-        P,
-        f"modify_port {P}",
-    ),
+    "a port that was applied": (Situation([UNBOUND], {P: applied(UNBOUND)}), P, "Nothing"),
+    "a port that was only claimed": (Situation([UNBOUND], {P: applied(UNBOUND, claimed=True)}), P, f"modify_port {P}"),
     "a bind that was only claimed": (
-        Situation([TO_BIND], [(TO_BIND, bound(TO_BIND, "", claimed=True))]),
+        Situation([TO_BIND], {P: applied(TO_BIND), ON_1: applied(TO_BIND, claimed=True)}, RESTING),
         P,
-        f"bind_port {P}",
+        f"bind_port {P} on host-1",
     ),
-    "a bound port": (Situation([TO_BIND], [(TO_BIND, bound(TO_BIND))], {P: RESTING}), P, "Nothing"),
-    "a bound port whose answer is for an earlier revision": (
-        Situation([replace(TO_BIND, revision=2)], [(TO_BIND, bound(TO_BIND))], {P: RESTING}),
+    "a bound port": (Situation([TO_BIND], IS_BOUND, RESTING), P, "Nothing"),
+    "a bound port that was published again": (Situation([replace(TO_BIND, revision=2)], IS_BOUND, RESTING), P, "Nothing"),
+    "a bound port that is asked for again": (
+        Situation([TO_BIND], IS_BOUND, RESTING, token="again"),
+        P,
+        f"bind_port {P} on host-1",
+    ),
+    "a bound port whose answer is gone": (Situation([TO_BIND], IS_BOUND), P, "Refresh"),
+    "a bound port whose answer is for another request": (
+        Situation([TO_BIND], IS_BOUND, replace(RESTING, token="before")),
         P,
         "Refresh",
     ),
-    "a bound port whose answer is gone": (Situation([TO_BIND], [(TO_BIND, bound(TO_BIND))]), P, "Refresh"),
     "a bound port with another name": (
-        Situation([port(name="new", revision=2)], [(TO_BIND, bound(TO_BIND))], {P: RESTING}),
+        Situation([port(name="new", revision=2)], IS_BOUND, RESTING),
         P,
         f"modify_port {P}",
     ),
     "a bound port with another vnic_type": (
-        Situation([port(vnic_type="direct", revision=2)], [(TO_BIND, bound(TO_BIND))], {P: RESTING}),
+        Situation([port(vnic_type="direct", revision=2)], IS_BOUND, RESTING),
         P,
-        f"unbind_port {P}",
-    ),
-    "a bound port with another profile": (
-        Situation([port(profile={"slot": 1}, revision=2)], [(TO_BIND, bound(TO_BIND))], {P: RESTING}),
-        P,
-        f"unbind_port {P}",
+        f"unbind_port {P} on host-1",
     ),
     "a bound port with another device": (
-        Situation([port(device_id="other", revision=2)], [(TO_BIND, bound(TO_BIND))], {P: RESTING}),
+        Situation([port(device_id="other", revision=2)], IS_BOUND, RESTING),
         P,
-        f"unbind_port {P}",
+        f"unbind_port {P} on host-1",
     ),
-    "a refused bind": (
-        Situation(
-            [TO_BIND], [(TO_BIND, bound(TO_BIND, BINDING_FAILED))], {P: replace(RESTING, vif_type=BINDING_FAILED)}
-        ),
+    "a bound port with another profile": (
+        Situation([port(profile={"migrating_to": "host-2"}, revision=2)], IS_BOUND, RESTING),
         P,
-        "Nothing",
+        f"bind_port {P} on host-1",
     ),
+    "a refused bind": (Situation([TO_BIND], is_bound_as(vif_type=BINDING_FAILED), REFUSED), P, "Nothing"),
     "a refused bind of a port that has changed": (
-        Situation([port(name="new", revision=2)], [(TO_BIND, bound(TO_BIND, BINDING_FAILED))]),
+        Situation([port(name="new", revision=2)], is_bound_as(vif_type=BINDING_FAILED), REFUSED),
         P,
-        f"bind_port {P}",
+        f"bind_port {P} on host-1",
+    ),
+    "a refused bind that is asked for again": (
+        Situation([TO_BIND], is_bound_as(vif_type=BINDING_FAILED), REFUSED, token="again"),
+        P,
+        f"bind_port {P} on host-1",
     ),
     "a port that another controller holds": (
-        Situation([TO_BIND], answers={P: THEIRS}),
+        Situation([TO_BIND], answer=THEIRS),
         P,
         "is in use by controller theirs",
     ),
-    "a port that another controller has released": (Situation([TO_BIND], answers={P: None}), P, f"bind_port {P}"),
-    "a port that another controller took from us": (
-        Situation([TO_BIND], [(TO_BIND, bound(TO_BIND))], {P: THEIRS}),
+    "a port that another controller holds on a host that is not wanted": (
+        Situation([TO_BIND], answer=replace(THEIRS, host_id="foreign")),
         P,
-        f"unbind_port {P}",
+        "is in use by controller theirs",
     ),
-    "a deleted port that is bound": (Situation([], [(TO_BIND, bound(TO_BIND))]), P, f"unbind_port {P}"),
-    "a deleted port whose service binding is left": (Situation([], FULL), P, f"waits for {B} to be deleted"),
+    "a port that another controller has released": (
+        Situation([TO_BIND], answer=NOBODY),
+        P,
+        f"bind_port {P} on host-1",
+    ),
+    "a port that another controller took from us": (
+        Situation([TO_BIND], IS_BOUND, THEIRS),
+        P,
+        f"unbind_port {P} on host-1",
+    ),
+    "a port that another controller took from us, on a foreign host": (
+        Situation([TO_BIND], IS_BOUND, replace(THEIRS, host_id="foreign")),
+        P,
+        f"unbind_port {P} on host-1",
+    ),
+    "a port that is wanted on another host of ours": (
+        Situation([port(host="host-2", revision=2)], IS_BOUND, RESTING),
+        P,
+        f"waits for {ON_1} to be unbound; unbind_port {P} on host-1",
+    ),
+    "a deleted port that is bound": (
+        Situation([], IS_BOUND),
+        P,
+        f"unbind_port {P} on host-1; waits for {ON_1} to be deleted",
+    ),
+    "a deleted port whose service binding and interface are left": (
+        Situation([], FULL, RESTING),
+        P,
+        f"waits for {B} to be deleted; waits for {IF} to be deleted",
+    ),
     "a deleted port whose interface is left": (
-        Situation([], [(UNBOUND, applied(UNBOUND)), (INTERFACE, applied(INTERFACE))]),
+        Situation([], {P: applied(UNBOUND), IF: applied(INTERFACE)}),
         P,
         f"waits for {IF} to be deleted",
     ),
-    "an answer of ours for a port that is gone": (Situation([], answers={P: RESTING}), P, "Drop"),
-    "an empty answer for a port that is gone": (Situation([], answers={P: None}), P, "Drop"),
-    "an answer of another for a port that is gone": (Situation([], answers={P: THEIRS}), P, "Nothing"),
+    "an answer of ours for a port that is gone": (Situation([], answer=RESTING), P, "Drop"),
+    "an empty answer for a port that is gone": (Situation([], answer=NOBODY), P, "Drop"),
+    "an answer of another for a port that is gone": (Situation([], answer=THEIRS), P, "Nothing"),
     "an answer of ours for a port that is not bound": (
-        Situation([UNBOUND], [(UNBOUND, applied(UNBOUND))], {P: RESTING}),
+        Situation([UNBOUND], {P: applied(UNBOUND)}, RESTING),
         P,
         "Refresh",
     ),
     "an interface without its port": (Situation([INTERFACE]), IF, "Nothing"),
     "an interface whose port is not applied": (Situation([UNBOUND, INTERFACE]), IF, f"waits for {P} to be applied"),
     "an interface whose port is applied": (
-        Situation([UNBOUND, INTERFACE], [(UNBOUND, applied(UNBOUND))]),
+        Situation([UNBOUND, INTERFACE], {P: applied(UNBOUND)}),
         IF,
         f"modify_interface {IF}",
     ),
+    "an interface whose port may have been deleted": (
+        Situation([UNBOUND, INTERFACE], {P: applied(UNBOUND, attempt=Attempt(callback="delete_port", attributes={}))}),
+        IF,
+        f"waits for {P} to be applied",
+    ),
     "an interface of a port on a foreign host": (
-        Situation([port(host="foreign"), INTERFACE], [(INTERFACE, applied(INTERFACE))]),
+        Situation([port(host="foreign"), INTERFACE], {IF: applied(INTERFACE)}),
         IF,
         f"delete_interface {IF}",
     ),
     "an interface that changes its port": (
         Situation(
             [port(), port(2), sample("Interface", 1, port_id=name("Port", 2).key)],
-            [(TO_BIND, applied(TO_BIND)), (port(2), applied(port(2))), (INTERFACE, applied(INTERFACE))],
+            {P: applied(TO_BIND), name("Port", 2): applied(port(2)), IF: applied(INTERFACE)},
         ),
         IF,
         f"delete_interface {IF}",
     ),
     "a service binding whose port is not bound": (
-        Situation([UNBOUND, INTERFACE, VPN, BINDING], [(UNBOUND, applied(UNBOUND)), *FULL[1:3]]),
+        Situation([UNBOUND, INTERFACE, VPN, BINDING], but(FULL, B, ON_1)),
+        B,
+        "Nothing",
+    ),
+    "a service binding whose port is being bound": (
+        Situation([TO_BIND, INTERFACE, VPN, BINDING], {**but(FULL, B), ON_1: applied(TO_BIND, claimed=True)}),
+        B,
+        f"waits for {P} to be bound",
+    ),
+    "a service binding whose port is refused": (
+        Situation([TO_BIND, INTERFACE, VPN, BINDING], {**but(FULL, B), ON_1: bound(TO_BIND, BINDING_FAILED, "t")}),
         B,
         "Nothing",
     ),
     "a service binding whose port is bound": (
-        Situation([TO_BIND, INTERFACE, VPN, BINDING], FULL[:3]),
+        Situation([TO_BIND, INTERFACE, VPN, BINDING], but(FULL, B)),
+        B,
+        f"modify_service_binding {B}",
+    ),
+    "a service binding whose port is being bound again": (
+        Situation(
+            [TO_BIND, INTERFACE, VPN, BINDING],
+            {
+                **but(FULL, B),
+                ON_1: bound(TO_BIND, attempt=Attempt(callback="bind_port", attributes=dict(TO_BIND.attributes))),
+            },
+        ),
         B,
         f"modify_service_binding {B}",
     ),
     "a service binding whose service is not applied": (
-        Situation([TO_BIND, INTERFACE, VPN, BINDING], FULL[:2]),
+        Situation([TO_BIND, INTERFACE, VPN, BINDING], but(FULL, B, S)),
         B,
         f"waits for {S} to be applied",
     ),
@@ -188,152 +282,299 @@ STEPS = {
         B,
         f"delete_service_binding {B}",
     ),
-    "a service that is left by its binding": (Situation([], FULL[2:3]), S, f"delete_service {S}"),
+    "a service that is left by its binding": (Situation([], {S: applied(VPN)}), S, f"delete_service {S}"),
     "a service whose binding is left": (
         Situation([TO_BIND, INTERFACE, BINDING], FULL),
         S,
         f"waits for {B} to be deleted",
     ),
-    "a report on a service that is well again": (
-        Situation([VPN], [(VPN, applied(VPN))], {S: Answer(controller="ours", revision=1, reason="broken")}),
-        S,
-        "Drop",
-    ),
 }
 
 
 @pytest.mark.parametrize("what", STEPS)
-def test_next_step(what: str) -> None:
+def test_next_steps(what: str) -> None:
     situation, key, expected = STEPS[what]
-    assert seen(next_step(key, situation.state(), OURS)) == expected
+    assert steps_of(key, situation.state()) == expected
 
 
 @pytest.mark.parametrize(
-    ("attempted", "expected"),
-    [(None, "Nothing"), ({}, "modify_service"), ({"name": "other"}, "modify_service")],
+    ("attempt", "expected", "knows_previous"),
+    [
+        (None, "Nothing", False),
+        (Attempt(callback="delete_service", attributes={}), f"modify_service {S}", False),
+        (Attempt(callback="modify_service", attributes={"name": "other"}), f"modify_service {S}", True),
+    ],
     ids=["nothing attempted", "a delete attempted", "a change attempted"],
 )
 def test_what_was_attempted_and_not_recorded_is_made_sure_of(
-    attempted: dict[str, object] | None, expected: str
+    attempt: Attempt | None, expected: str, knows_previous: bool
 ) -> None:
-    state = Situation([VPN], [(VPN, applied(VPN, attempted=attempted))]).state()
-    step = next_step(S, state, OURS)
-    assert seen(step).split(" ")[0] == expected
-    if isinstance(step, Call):
-        assert (step.previous is None) == (attempted == {})
+    state = Situation([VPN], {S: applied(VPN, attempt=attempt)}).state()
+    assert steps_of(S, state) == expected
+    if attempt is not None:
+        assert (call_of(S, state).previous is not None) == knows_previous
 
 
 def test_an_unbind_that_may_have_been_made_is_followed_by_a_bind() -> None:
-    state = Situation([TO_BIND], [(TO_BIND, bound(TO_BIND, attempted={}))], {P: RESTING}).state()
-    assert seen(next_step(P, state, OURS)) == f"bind_port {P}"
+    attempt = Attempt(callback="unbind_port", attributes=dict(TO_BIND.attributes))
+    state = Situation([TO_BIND], is_bound_as(attempt=attempt), RESTING).state()
+    assert steps_of(P, state) == f"bind_port {P} on host-1"
 
 
 def test_a_missing_list_item_neither_applies_nor_deletes_the_service() -> None:
     named = sample("VpnService", 1, ipv4_family="65000:1")
-    for records in ([], [(named, applied(named))]):
-        step = next_step(S, Situation([named], records).state(), OURS)
-        assert seen(step) == "waits for net-l3vpn/VpnAfConfig/65000:1 to be applied"
+    for records in ({}, {S: applied(named)}):
+        assert steps_of(S, Situation([named], records).state()) == (
+            "waits for net-l3vpn/VpnAfConfig/65000:1 to be applied"
+        )
 
 
 def test_a_deleted_list_item_stays_until_the_service_lets_go_of_it() -> None:
     target, named = sample("VpnAfConfig", 1), sample("VpnService", 1, ipv4_family="65000:1")
-    state = Situation([named], [(target, applied(target)), (named, applied(named))]).state()
-    assert seen(next_step(target.id, state, OURS)) == f"waits for {S} to be deleted"
-    assert target.id in state.apply(S, VPN.base, applied(VPN))
-    assert seen(next_step(target.id, state, OURS)) == f"delete_object {target.id}"
+    state = Situation([named], {target.id: applied(target), S: applied(named)}).state()
+    assert steps_of(target.id, state) == f"waits for {S} to be deleted"
+    assert target.id in state.record(S, applied(VPN))
+    assert steps_of(target.id, state) == f"delete_object {target.id}"
 
 
 def test_what_a_call_under_way_names_is_not_deleted() -> None:
     other = sample("VpnService", 2)
-    record = applied(BINDING, attempted=dict(vpn_binding(vpn=2).attributes))
-    state = Situation([], [*FULL[:3], (other, applied(other)), (BINDING, record)]).state()
-    assert seen(next_step(other.id, state, OURS)) == f"waits for {B} to be deleted"
+    attempt = Attempt(callback="modify_service_binding", attributes=dict(vpn_binding(vpn=2).attributes))
+    state = Situation([], {**but(FULL, B), other.id: applied(other), B: applied(BINDING, attempt=attempt)}).state()
+    assert steps_of(other.id, state) == f"waits for {B} to be deleted"
+
+
+# -- with the reconciler ---------------------------------------------------------------------------
+
+
+async def settled(world: World, *wanted: Object) -> list[str]:
+    """Wants the objects, and returns the calls that follow."""
+    world.calls.clear()
+    for obj in wanted:
+        world.want(obj.id, dict(obj.attributes))
+    await world.settle()
+    return list(world.calls)
 
 
 def test_a_changed_route_target_applies_just_the_services_that_name_it() -> None:
-    world = World(L3VPN, seed=1)
-    world.want(name("VpnAfConfig", 1), dict(sample("VpnAfConfig", 1).attributes))
-    for number, family in ((1, "65000:1"), (2, None)):
-        service = sample("VpnService", number, ipv4_family=family)
-        world.want(service.id, dict(service.attributes))
-    world.settle()
-    world.calls.clear()
-    world.want(name("VpnAfConfig", 1), dict(sample("VpnAfConfig", 1, vrf_rt_type="both").attributes))
-    world.settle()
-    assert sorted(world.calls) == [f"modify_object {name('VpnAfConfig', 1)}", f"modify_service {S}"]
+    async def check() -> None:
+        async with World(L3VPN, seed=1) as world:
+            services = [sample("VpnService", n, ipv4_family=f) for n, f in ((1, "65000:1"), (2, None))]
+            await settled(world, sample("VpnAfConfig", 1), *services)
+            calls = await settled(world, sample("VpnAfConfig", 1, vrf_rt_type="both"))
+            assert sorted(calls) == [f"modify_object {name('VpnAfConfig', 1)}", f"modify_service {S}"]
+
+    virtual_time.run(check())
 
 
-@pytest.mark.parametrize("change", [{"host": "host-2"}, {"vnic_type": "direct"}], ids=["host", "vnic_type"])
-def test_a_bound_port_that_moves_is_taken_apart_and_put_together(change: dict[str, str]) -> None:
-    world = World(L3VPN, seed=1)
-    for obj in (TO_BIND, INTERFACE, VPN, BINDING):
-        world.want(obj.id, dict(obj.attributes))
-    world.settle()
-    world.calls.clear()
-    world.want(P, dict(port(**change).attributes))
-    world.settle()
-    assert world.calls == [
-        f"delete_service_binding {B}",
-        f"unbind_port {P}",
-        f"bind_port {P}",
-        f"modify_service_binding {B}",
-    ]
+@pytest.mark.parametrize(
+    ("change", "host"), [({"host": "host-2"}, "host-2"), ({"vnic_type": "direct"}, "host-1")], ids=["host", "vnic_type"]
+)
+def test_a_bound_port_that_moves_is_taken_apart_and_put_together(change: dict[str, str], host: str) -> None:
+    async def check() -> None:
+        async with World(L3VPN, seed=1) as world:
+            await settled(world, TO_BIND, INTERFACE, VPN, BINDING)
+            assert await settled(world, port(**change)) == [
+                f"delete_service_binding {B}",
+                f"unbind_port {P} on host-1",
+                f"bind_port {P} on {host}",
+                f"modify_service_binding {B}",
+            ]
+
+    virtual_time.run(check())
+
+
+def test_a_new_profile_binds_again_without_an_unbind() -> None:
+    """Nova writes `migrating_to` there before a live migration: the running VM keeps its network."""
+
+    async def check() -> None:
+        async with World(L3VPN, seed=1) as world:
+            await settled(world, TO_BIND, INTERFACE, VPN, BINDING)
+            calls = await settled(world, port(profile={"migrating_to": "host-2"}))
+            assert calls == [f"bind_port {P} on host-1"]
+
+    virtual_time.run(check())
 
 
 def test_a_service_is_not_deleted_before_its_binding_in_a_second_proton() -> None:
     service, binding = sample("ServiceFunction", 1, SFC), name("SfDataPlaneLocator", 1, SFC)
-    world = World(SFC, seed=3)
-    world.want(service.id, dict(service.attributes))
-    for obj in (sample("Port", 1, SFC, host_id="host-1", device_id="vm"), sample("Interface", 1, SFC)):
-        world.want(obj.id, dict(obj.attributes))
-    locator = sample("SfDataPlaneLocator", 1, SFC, service_id=service.key)
-    world.want(binding, dict(locator.attributes))
-    world.settle()
-    assert world.calls.index(f"modify_service_binding {binding}") == len(world.calls) - 1
-    world.calls.clear()
-    world.want(service.id, None)
-    world.settle()
-    assert world.calls == [f"delete_service_binding {binding}", f"delete_service {service.id}"]
+
+    async def check() -> None:
+        async with World(SFC, seed=3) as world:
+            calls = await settled(
+                world,
+                service,
+                sample("Port", 1, SFC, host_id="host-1", device_id="vm"),
+                sample("Interface", 1, SFC),
+                sample("SfDataPlaneLocator", 1, SFC, service_id=service.key),
+            )
+            assert calls[-1] == f"modify_service_binding {binding}"
+            world.calls.clear()
+            world.want(service.id, None)
+            await world.settle()
+            assert world.calls == [f"delete_service_binding {binding}", f"delete_service {service.id}"]
+
+    virtual_time.run(check())
 
 
 def test_delete_port_is_called_once_with_what_the_port_promises() -> None:
-    world = World(L3VPN, seed=1)
-    world.want(P, dict(TO_BIND.attributes))
-    world.settle()
-    world.calls.clear()
-    state = world.state
-    world.want(P, None)
-    world.settle()
-    assert world.calls == [f"unbind_port {P}", f"delete_port {P}"]
-    assert P not in state.records
+    async def check() -> None:
+        async with World(L3VPN, seed=1) as world:
+            await settled(world, TO_BIND)
+            world.calls.clear()
+            world.want(P, None)
+            await world.settle()
+            assert world.calls == [f"unbind_port {P} on host-1", f"delete_port {P}"]
+            assert P not in world.state.records
+
+    virtual_time.run(check())
+
+
+# -- what a result means ---------------------------------------------------------------------------
 
 
 def test_an_unbind_leaves_the_claim_of_another_controller_alone() -> None:
-    state = Situation([TO_BIND], [(TO_BIND, bound(TO_BIND))], {P: THEIRS}).state()
-    step = next_step(P, state, OURS)
-    assert isinstance(step, Call)
-    assert not outcome.succeeded(step, state, "ours").touches_answer
+    state = Situation([TO_BIND], IS_BOUND, THEIRS).state()
+    writes = outcome.succeeded(call_of(P, state), state, OURS)
+    assert writes.answer is None
+    assert writes.records == {ON_1: None}
 
 
 def test_an_unbind_is_told_the_port_as_it_was_bound() -> None:
-    record = bound(port(name="as bound"))
-    state = Situation([port(host=None, name="now")], [(TO_BIND, record)]).state()
-    step = next_step(P, state, OURS)
-    assert isinstance(step, Call)
-    assert (step.object["name"], step.object["host_id"]) == ("as bound", "host-1")
+    records = is_bound_as(port(name="as bound"))
+    state = Situation([port(host=None, name="now")], records).state()
+    call = call_of(P, state)
+    assert (call.object["name"], call.object["host_id"]) == ("as bound", "host-1")
+
+
+def test_a_bind_claims_the_port_before_it_is_made() -> None:
+    state = Situation([TO_BIND]).state()
+    call = call_of(P, state)
+    writes = outcome.claim(call, state, OURS)
+    assert writes is not None
+    assert writes.claim
+    assert writes.answer is not None
+    assert writes.answer.answer == PortAnswer(controller="ours", host_id="host-1", token="t", revision=1)
+    assert set(writes.records) == {P, ON_1}
+    assert all(record is not None and record.claimed for record in writes.records.values())
+    for key, record in writes.records.items():
+        state.record(key, record)
+    state.hear(P, HeldAnswer(writes.answer.answer, revision=8))
+    assert outcome.claim(call_of(P, state), state, OURS) is None
+
+
+def test_a_bind_that_is_made_again_keeps_its_answer_until_it_has_another() -> None:
+    state = Situation([TO_BIND], IS_BOUND, RESTING, token="again").state()
+    call = call_of(P, state)
+    writes = outcome.claim(call, state, OURS)
+    assert writes is not None
+    assert writes.answer is None
+    assert not writes.claim
+    record = writes.records[ON_1]
+    assert record is not None
+    assert record.bound == IS_BOUND[ON_1].bound
+    assert record.attempt == Attempt(callback="bind_port", attributes=dict(TO_BIND.attributes))
 
 
 def test_a_failing_bind_is_answered_binding_failed_and_said_once() -> None:
-    state = Situation([TO_BIND], [(TO_BIND, bound(TO_BIND, "", claimed=True))]).state()
-    step = next_step(P, state, OURS)
-    assert isinstance(step, Call)
-    writes = outcome.report(step, "no route", state, "ours")
+    claimed = PortAnswer(controller="ours", host_id="host-1", token="t", revision=1)
+    state = Situation([TO_BIND], {ON_1: applied(TO_BIND, claimed=True)}, claimed).state()
+    call = call_of(P, state)
+    writes = outcome.bind_overdue(call, "no route", state, OURS)
     assert writes is not None
-    assert isinstance(writes.answer, Answer)
-    assert (writes.answer.vif_type, writes.answer.reason) == (BINDING_FAILED, "no route")
-    state.hear(P, HeldAnswer(answer=writes.answer, revision=9))
-    assert outcome.report(step, "no route", state, "ours") is None
+    assert writes.answer is not None
+    assert writes.answer.answer is not None
+    told = writes.answer.answer
+    assert (told.vif_type, told.reason, told.token) == (BINDING_FAILED, "no route", "t")
+    state.hear(P, HeldAnswer(answer=told, revision=9))
+    assert outcome.bind_overdue(call, "no route", state, OURS) is None
+
+
+@pytest.mark.parametrize("answer", [NOBODY, THEIRS], ids=["nobody's", "another's"])
+def test_a_failing_bind_says_nothing_of_a_port_that_is_not_ours(answer: PortAnswer) -> None:
+    state = Situation([TO_BIND], {ON_1: applied(TO_BIND, claimed=True)}, answer).state()
+    call = Call(Callback.BIND_PORT, TO_BIND, token="t", record=ON_1)
+    assert outcome.bind_overdue(call, "no route", state, OURS) is None
+
+
+@pytest.mark.parametrize("what", ["overdue", "refused"])
+def test_a_bound_port_that_is_bound_again_in_vain_stays_bound(what: str) -> None:
+    state = Situation([TO_BIND], IS_BOUND, RESTING, token="again").state()
+    call = call_of(P, state)
+    if what == "overdue":
+        assert outcome.bind_overdue(call, "no route", state, OURS) is None
+        return
+    writes = outcome.bind_refused(call, "no route", state, OURS)
+    assert writes.answer is not None
+    assert writes.answer.answer is not None
+    told = writes.answer.answer
+    assert (told.vif_type, told.token, told.reason) == ("ovs", "again", "no route")
+
+
+def test_a_refused_bind_is_answered_binding_failed() -> None:
+    claimed = PortAnswer(controller="ours", host_id="host-1", token="t", revision=1)
+    state = Situation([TO_BIND], {ON_1: applied(TO_BIND, claimed=True)}, claimed).state()
+    writes = outcome.bind_refused(call_of(P, state), "no such host", state, OURS)
+    assert writes.answer is not None
+    assert writes.answer.answer is not None
+    told = writes.answer.answer
+    assert (told.vif_type, told.token, told.reason) == (BINDING_FAILED, "t", "no such host")
+
+
+def test_a_bind_that_ends_when_the_port_is_anothers_is_recorded_not_answered() -> None:
+    """The plan then finds a port that we have bound and another has claimed, and undoes our bind."""
+    state = Situation([TO_BIND], {ON_1: applied(TO_BIND, claimed=True)}, THEIRS).state()
+    call = Call(Callback.BIND_PORT, TO_BIND, token="t", record=ON_1)
+    writes = outcome.bound(call, "ovs", {}, state, OURS)
+    assert writes.answer is None
+    for key, record in writes.records.items():
+        state.record(key, record)
+    assert steps_of(P, state) == f"unbind_port {P} on host-1"
+
+
+def test_the_answer_of_a_deleted_port_goes_with_it() -> None:
+    state = Situation([], {P: applied(UNBOUND)}, NOBODY).state()
+    writes = outcome.succeeded(call_of(P, state), state, OURS)
+    assert writes.answer is not None
+    assert writes.answer.answer is None
+    theirs = Situation([], {P: applied(UNBOUND)}, THEIRS).state()
+    assert outcome.succeeded(call_of(P, theirs), theirs, OURS).answer is None
 
 
 def test_a_key_that_nothing_is_known_of_needs_nothing() -> None:
-    assert next_step(P, State(L3VPN), OURS) == Nothing()
+    assert next_steps(P, State(L3VPN), OURS) == [Nothing(), Nothing()]
+    assert next_steps(S, State(L3VPN), OURS) == [Nothing()]
+
+
+# -- the brake -------------------------------------------------------------------------------------
+
+
+def test_what_is_absent_is_held_back_and_what_is_there_goes_on() -> None:
+    state = Situation([VPN], FULL, RESTING).state()
+    state.hold_all_absent = True
+    assert steps_of(B, state) == "HeldBack"
+    assert steps_of(IF, state) == "HeldBack"
+    assert steps_of(P, state) == "HeldBack; HeldBack"
+    assert steps_of(S, state) == "Nothing"
+    state.desire(sample("VpnService", 1, name="changed"))
+    assert steps_of(S, state) == f"modify_service {S}"
+
+
+def test_a_port_that_is_there_and_not_to_be_bound_is_unbound_while_etcd_is_filled() -> None:
+    """A user's wish, not something that is merely absent."""
+    state = Situation([UNBOUND], IS_BOUND, RESTING).state()
+    state.hold_all_absent = True
+    assert steps_of(P, state) == f"unbind_port {P} on host-1"
+
+
+def test_the_brake_holds_back_just_what_it_was_told() -> None:
+    state = Situation([], {S: applied(VPN), name("VpnService", 2): applied(sample("VpnService", 2))}).state()
+    state.held_back = {S}
+    assert next_steps(S, state, OURS) == [HeldBack()]
+    assert steps_of(name("VpnService", 2), state) == f"delete_service {name('VpnService', 2)}"
+
+
+def test_an_unbind_that_is_held_back_says_nothing_of_the_answer() -> None:
+    state = Situation([UNBOUND], IS_BOUND, RESTING).state()
+    state.held_back = {ON_1}
+    assert not any(isinstance(step, Refresh | Drop) for step in next_steps(P, state, OURS))

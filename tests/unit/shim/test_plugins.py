@@ -11,7 +11,7 @@ import pytest
 
 from gluon.process.run import StartFailed
 from gluon.shim import plugins
-from gluon.shim.backend import Backend, Binding
+from gluon.shim.backend import Backend, Binding, CallContext
 from gluon.shim.backends.dummy import DummyBackend
 from gluon.shim.plan import Callback
 
@@ -80,6 +80,12 @@ def any_arguments(self: Backend, *arguments: object) -> None: ...
 def renamed(self: Backend, p: object, m: object, more: object = None) -> None: ...
 
 
+def with_call(self: Backend, port: object, model: object, call: CallContext) -> None: ...
+
+
+def with_optional_call(self: Backend, port: object, model: object, *, call: CallContext | None = None) -> None: ...
+
+
 def generator(self: Backend, port: object, model: object) -> Any:
     yield
 
@@ -95,6 +101,9 @@ async def async_generator(self: Backend, port: object, model: object) -> Any:
         ("delete_port", keyword_only, "too many positional arguments"),
         ("delete_port", any_arguments, ""),
         ("delete_port", renamed, ""),
+        ("delete_port", with_call, ""),
+        ("delete_port", with_optional_call, ""),
+        ("modify_port", with_call, "can't be called as modify_port(port, previous, model)"),
         (
             "delete_port",
             staticmethod(renamed),

@@ -147,3 +147,36 @@ async def test_many_workers_never_share_a_key_and_end_with_the_last_state(seed: 
         worker.cancel()
     results = await asyncio.gather(*workers, return_exceptions=True)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
+
+
+@pytest.mark.asyncio
+async def test_keys_are_settled_once_none_of_them_is_due_or_worked_on() -> None:
+    queue = KeyQueue()
+    queue.add([A, B, C])
+    settled = asyncio.create_task(queue.settled({A, B}))
+    for expected in (A, B):
+        assert await taken(queue) == expected
+    queue.done(A)
+    queue.add([B])
+    queue.done(B)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not settled.done()  # B was added while it was worked on, so it is due again.
+    assert await taken(queue) == C
+    assert await taken(queue) == B
+    queue.done(B)
+    async with asyncio.timeout(BOUND):
+        await settled
+    assert len(queue) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_is_only_due_later_is_settled() -> None:
+    queue = KeyQueue()
+    queue.add([A])
+    assert await taken(queue) == A
+    queue.add_later(A, 1000)
+    queue.done(A)
+    async with asyncio.timeout(BOUND):
+        await queue.settled({A})
+    queue.close()

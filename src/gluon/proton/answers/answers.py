@@ -73,13 +73,18 @@ class Answers:
         self._ports = PortBook(protons)
         self._statuses = StatusBook(protons)
         self._wake = asyncio.Event()
-        self._ports_following = Following(client, keys.CONTROLLER, self._ports, self._ports_heard)
-        self._statuses_following = Following(client, keys.STATUS, self._statuses, self._statuses_heard)
+        self._ports_following = Following(client, keys.CONTROLLER, "answers", self._ports, self._ports_heard)
+        self._statuses_following = Following(client, keys.STATUS, "statuses", self._statuses, self._statuses_heard)
 
     @property
     def outage(self) -> str:
         """Why answers don't arrive at this moment; empty: they do."""
         return self._ports_following.outage
+
+    @property
+    def statuses_outage(self) -> str:
+        """As `outage`, of what controllers say of objects; binds don't depend on it."""
+        return self._statuses_following.outage
 
     def answer(self, port: ObjectKey) -> PortAnswer:
         """The controllers' latest answer for a port; `NOBODY` for none."""

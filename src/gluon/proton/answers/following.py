@@ -29,12 +29,15 @@ class Book(Protocol):
 class Following:
     """Follows one prefix without end."""
 
-    def __init__(self, client: Client, prefix: bytes, book: Book, heard: Callable[..., Awaitable[None]]) -> None:
+    def __init__(
+        self, client: Client, prefix: bytes, what: str, book: Book, heard: Callable[..., Awaitable[None]]
+    ) -> None:
         """Puts it together.
 
         Args:
             client: etcd.
             prefix: what the keys begin with.
+            what: they are, e.g. `answers`.
             book: takes the events.
             heard: called after the book has taken changes, but not before it has all that is there;
                 `first` says that it has just come to have that.
@@ -43,6 +46,7 @@ class Following:
         """The book has all that is there; False again while another etcd is listed."""
         self._client = client
         self._prefix = prefix
+        self._what = what
         self._book = book
         self._heard = heard
         self._mirror: Mirror | None = None
@@ -58,7 +62,7 @@ class Following:
         if self.connected:
             return ""
         error = self._mirror.outage if self._mirror is not None else None
-        return f"answers of controllers don't arrive: {error or 'they are being read'}"
+        return f"{self._what} of controllers don't arrive: {error or 'they are being read'}"
 
     async def run(self) -> None:
         """Follows the keys."""
@@ -69,7 +73,7 @@ class Following:
                 await self._follow(self._mirror)
             except ClusterReplaced as error:
                 if told != str(error):
-                    log.info("%s: reading everything again: %s", self._prefix.decode(), error)
+                    log.info("reading all %s of controllers again: %s", self._what, error)
                 told = str(error)
             finally:
                 self.synced = False

@@ -153,7 +153,7 @@ async def _published(publisher: Publisher) -> Filling:
     """
     running = asyncio.create_task(publisher.run())
     try:
-        await _follow(publisher)
+        await _follow(publisher, running)
         return publisher.filled.result()
     finally:
         running.cancel()
@@ -161,10 +161,12 @@ async def _published(publisher: Publisher) -> Filling:
             await running
 
 
-async def _follow(publisher: Publisher) -> None:
+async def _follow(publisher: Publisher, running: asyncio.Task[None]) -> None:
     last, progress, reported = "", time.monotonic(), time.monotonic()
     while not publisher.filled.done():
         await asyncio.sleep(POLL)
+        if running.done():
+            await running
         now = time.monotonic()
         if publisher.standing.words != last:
             last, progress = publisher.standing.words, now

@@ -31,6 +31,8 @@ from gluon.schema import Proton
 
 SERIAL_DIGITS = 20
 """Zero padded, so that etcd, which compares bytes, compares numbers."""
+HIGHEST_SERIAL = 2**62
+"""Anything beyond is nobody's: SQLite's ids end at 2**63."""
 MOST_SKIPPED = 2**24
 """Ids have 63 bits: enough for 500 billion starts."""
 
@@ -243,8 +245,8 @@ def decode_serial(value: bytes) -> int:
     Raises:
         MalformedRecord: it is no such number.
     """
-    if len(value) != SERIAL_DIGITS or not value.isdigit():
-        raise MalformedRecord(f"expected {SERIAL_DIGITS} digits, got {value[:64]!r}")
+    if len(value) != SERIAL_DIGITS or not value.isdigit() or int(value) > HIGHEST_SERIAL:
+        raise MalformedRecord(f"expected {SERIAL_DIGITS} digits, at most {HIGHEST_SERIAL}, got {value[:64]!r}")
     return int(value)
 
 

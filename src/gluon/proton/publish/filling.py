@@ -16,7 +16,7 @@ from uuid import uuid4
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import Epoch, encode
-from gluon.etcd import Client, Compare, FenceBroken, Put, Txn
+from gluon.etcd import Client, Compare, FenceBroken, Op, Put, Txn
 from gluon.proton.publish.contents import all_keys, read_contents
 from gluon.proton.publish.deployment import EtcdSide, Verdict, encode_serial
 from gluon.proton.publish.session import Session
@@ -85,14 +85,12 @@ class Filling:
             self._record = Epoch(database=database, id=epoch_id, complete=False)
         self._epoch = encode(self._record)
         number = encode_serial(serial)
+        put: Op = Put(keys.SERIAL, number)
+        if not etcd.malformed:  # Others may have published more since.
+            put = Txn([Compare.value_greater(keys.SERIAL, number)], [], [put])
         result = await self._client.txn(
             [self._session.fence, Compare.mod_revision(keys.EPOCH, etcd.epoch_revision)],
-            [
-                Put(keys.EPOCH, self._epoch),
-                # Others may have published more since.
-                Txn([Compare.value_greater(keys.SERIAL, number)], [], [Put(keys.SERIAL, number)]),
-                self._session.note_filling(self._record.id),
-            ],
+            [Put(keys.EPOCH, self._epoch), put, self._session.note_filling(self._record.id)],
         )
         if not result.succeeded:
             raise FenceBroken("another publisher has begun to fill etcd")

@@ -29,7 +29,7 @@ from gluon.etcd import (
     Txn,
     WriteRefused,
 )
-from gluon.proton.metrics import OUTBOX_PENDING
+from gluon.proton.metrics import IN_STEP, OUTBOX_PENDING
 from gluon.proton.publish import filling
 from gluon.proton.publish.deployment import (
     Action,
@@ -66,19 +66,7 @@ class _CheckAgain(Exception):
     """Database and etcd are not as they were when the session began."""
 
 
-class _Work:
-    """What belongs to one session."""
-
-    def __init__(self, session: Session, settling: Settling, refusals: Refusals, serial: _Serial) -> None:
-        self.session = session
-        self.settling = settling
-        self.refusals = refusals
-        self.serial = serial
-        self.filling: Filling | None = None
-        self.checked = time.monotonic()
-
-
-class _Serial:
+class Serial:
     """How far etcd is filled, as part of each transaction that fills it."""
 
     def __init__(self, known: int) -> None:
@@ -95,7 +83,20 @@ class _Serial:
         """
         number = encode_serial(max((self.newest[key] for key in written), default=0))
         raised = Txn([Compare.value_greater(keys.SERIAL, number)], [], [Put(keys.SERIAL, number)])
-        return Txn([Compare.value_greater(keys.SERIAL, encode_serial(max(self.known - 1, 0)))], [raised])
+        before = encode_serial(self.known - 1) if self.known else b""
+        return Txn([Compare.value_greater(keys.SERIAL, before)], [raised])
+
+
+class _Work:
+    """What belongs to one session."""
+
+    def __init__(self, session: Session, settling: Settling, refusals: Refusals, serial: Serial) -> None:
+        self.session = session
+        self.settling = settling
+        self.refusals = refusals
+        self.serial = serial
+        self.filling: Filling | None = None
+        self.checked = time.monotonic()
 
 
 class Publisher:
@@ -113,8 +114,9 @@ class Publisher:
             url: of this server, for the registration of ports, e.g. `http://127.0.0.1:2705`.
             refill: begin with filling etcd, whatever it holds and whosever it was.
         """
-        self.standing = STARTING
-        """How it stands now."""
+        self.looked = asyncio.Event()
+        """Set once the deployment was looked at, or could not be: changes are refused from here on if they
+        have to be."""
         self.filling: Filling | None = None
         """The filling that is going on."""
         self.filled: asyncio.Future[Filling] = asyncio.get_running_loop().create_future()
@@ -125,11 +127,22 @@ class Publisher:
         self._url = url
         self._refill = "a resync was asked for" if refill else ""
         """Why etcd is to be filled although nothing else tells of it."""
+        self._standing = STARTING
         self._was_filled = False
         self._wake = asyncio.Event()
         self._previous: str | None = None
         self._pending = 0
         database.subscribe(self._committed)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands now."""
+        return self._standing
+
+    def _stand(self, standing: Standing) -> None:
+        self._standing = standing
+        IN_STEP.set(standing.ok)
+        self.looked.set()
 
     @property
     def in_step(self) -> bool:
@@ -172,7 +185,6 @@ class Publisher:
         verdict, etcd = await self._judge(None)
         if verdict.action is Action.REFUSE:
             self._refuse(verdict)
-            await asyncio.sleep(CHECK_EVERY)
             return
         self._database.refuse_changes("")
         async with open_session(self._client, self._previous) as session:
@@ -201,7 +213,7 @@ class Publisher:
     @asynccontextmanager
     async def _begun(self, session: Session, etcd: EtcdSide) -> AsyncGenerator[tuple[_Work, FencedWriter]]:
         """Has changes belong to this session, and the writer run, until the end of the session."""
-        serial = _Serial(etcd.serial)
+        serial = Serial(etcd.serial)
         writer = FencedWriter(self._client, session.fence, retry=False, name="publisher", seal=serial.seal)
         running = asyncio.create_task(writer.run(), name="publisher writer")
         self._database.session = session.id
@@ -215,14 +227,16 @@ class Publisher:
             await asyncio.gather(running, return_exceptions=True)
 
     async def _begin(self, work: _Work, verdict: Verdict, etcd: EtcdSide) -> None:
+        if self.standing.kind:
+            log.info("etcd is back; changes pending: %d", self._pending)
         if verdict.action is Action.FILL:
             log.log(logging.WARNING if verdict.loss else logging.INFO, "%s: publishing everything", verdict.sentence)
-            self.standing = Standing("republishing", ready=False)
+            self._stand(Standing("republishing", ready=False))
             self._was_filled = self._was_filled or verdict.loss
             begun = await filling.begin(self._database, self._client, self._protons, work.session, verdict, etcd)
             work.filling = self.filling = begun
         await self._adopt(work)
-        self._stand(work, verdict)
+        self._stand(_standing(work, verdict))
 
     async def _publish_pending(self, work: _Work, writer: FencedWriter) -> float:
         """Publishes what is pending now; returns the seconds after which to look again."""
@@ -246,7 +260,7 @@ class Publisher:
 
     async def _go_on_filling(self, work: _Work, begun: Filling, *, idle: bool) -> None:
         done = await begun.is_published(work.refusals.rows) and idle
-        self.standing = Standing(begun.words, ready=False)
+        self._stand(Standing(begun.words, ready=False))
         if not done:
             return
         await begun.complete()
@@ -257,7 +271,7 @@ class Publisher:
         )
         self._refill = ""
         work.filling = self.filling = None
-        self.standing = CONNECTED
+        self._stand(CONNECTED)
         if not self.filled.done():
             self.filled.set_result(begun)
 
@@ -271,7 +285,7 @@ class Publisher:
             if verdict.action in (Action.REFUSE, Action.FILL):
                 raise _CheckAgain(verdict.sentence)
             work.serial.known = max(work.serial.known, etcd.serial)
-            self._stand(work, verdict)
+            self._stand(_standing(work, verdict))
         work.checked = time.monotonic()
 
     async def _adopt(self, work: _Work) -> None:
@@ -296,29 +310,26 @@ class Publisher:
         self._pending = await self._database.read(lambda tx: tx.outbox.size(protons))
         OUTBOX_PENDING.set(self._pending)
 
-    def _stand(self, work: _Work, verdict: Verdict) -> None:
-        """Notes that etcd can be written."""
-        if work.filling is not None:
-            standing = Standing(work.filling.words, ready=False)
-        elif verdict.action is Action.WAIT:
-            standing = Standing(f"republishing: {verdict.sentence}", ready=False)
-        else:
-            standing = CONNECTED
-        if self.standing.kind:
-            log.info("etcd is back; changes pending: %d", self._pending)
-        self.standing = standing
-
     def _refuse(self, verdict: Verdict) -> None:
         if self.standing.words != verdict.sentence:
             log.error("nothing is published, and changes are refused: %s", verdict.sentence)
-        self.standing = Standing(verdict.sentence, ready=False)
         self._refill = ""
         self._database.refuse_changes(verdict.sentence)
+        self._stand(Standing(verdict.sentence, ready=False))
 
     async def _note_outage(self, error: EtcdError) -> None:
         standing = outage(error)
         if standing.kind != self.standing.kind:
             log.warning("changes wait in the outbox until etcd takes them: %s", standing.words)
-        self.standing = standing
+        self._stand(standing)
         with contextlib.suppress(DatabaseUnavailable):  # It only feeds a metric.
             await self._count_pending()
+
+
+def _standing(work: _Work, verdict: Verdict) -> Standing:
+    """Of a session that can write."""
+    if work.filling is not None:
+        return Standing(work.filling.words, ready=False)
+    if verdict.action is Action.WAIT:
+        return Standing(f"republishing: {verdict.sentence}", ready=False)
+    return CONNECTED

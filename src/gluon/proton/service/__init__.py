@@ -1,7 +1,7 @@
 """The use cases: create, show, list, update, delete and bind, each with its transaction.
 
-Belongs here: what a change means and which changes go together; what an answer of a controller
-changes.
+Belongs here: the meaning of a change and the changes that go together; the meaning of a
+controller's answer.
 Does not belong here: HTTP (`gluon.proton.api`), etcd (`gluon.proton.publish`,
 `gluon.proton.answers`), SQL (`gluon.proton.storage`).
 """

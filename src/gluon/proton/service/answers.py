@@ -1,4 +1,4 @@
-"""What the controllers' answer for a port, or what one of them says of an object, changes."""
+"""The changes that controllers' answers for ports, and their statuses of objects, bring about."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def drop_answer(tx: Transaction, proton: Proton, port: ObjectKey, problem: str) 
         tx: the transaction.
         proton: the port's.
         port: the port; it need not exist.
-        problem: what is wrong with the answer.
+        problem: why the answer can't be used.
     """
     set_status(tx, proton, port, ANSWER, reason=_kept(f"an answer of a controller was dropped: {problem}"))
 
 
 def apply_status(tx: Transaction, proton: Proton, key: ObjectKey, controller: str, status: Status | None) -> None:
-    """Keeps what a controller says of an object.
+    """Keeps the status that a controller gives of an object.
 
     Args:
         tx: the transaction.

@@ -24,7 +24,8 @@ class BindWaiter:
 
     def __init__(self) -> None:
         self._asked: tuple[str, str] | None = None
-        self._seen: Sequence[StoredBinding] | None = None
+        self.seen: Sequence[StoredBinding] | None = None
+        """The port's bindings as they were last committed; None: nothing was since the wait began."""
         self._stopped = False
         self._done = asyncio.Event()
 
@@ -41,7 +42,7 @@ class BindWaiter:
 
     def see(self, bindings: Sequence[StoredBinding]) -> None:
         """Takes note of the port's bindings as they are now."""
-        self._seen = bindings
+        self.seen = bindings
         self._look()
 
     def stop(self) -> None:
@@ -52,7 +53,7 @@ class BindWaiter:
     def _look(self) -> None:
         if self._asked is None:
             return
-        if self._stopped or (self._seen is not None and not any(self._is_ours(each) for each in self._seen)):
+        if self._stopped or (self.seen is not None and not any(self._is_ours(each) for each in self.seen)):
             self._done.set()
 
     def _is_ours(self, binding: StoredBinding) -> bool:

@@ -27,7 +27,7 @@ from gluon.schema import Value
 
 _WHO_AND_WHERE = ("host_id", "device_id")
 _BIND_ATTRIBUTES = (*_WHO_AND_WHERE, "mac_address", "vnic_type", "profile")
-"""What a controller goes by when it binds."""
+"""The attributes that a controller goes by when it binds."""
 
 Rows: TypeAlias = tuple[StoredBinding, ...]
 
@@ -107,7 +107,7 @@ def asked(rows: Sequence[StoredBinding], named: Collection[str]) -> Asked | None
 def refuse_change_of_bound(
     before: Mapping[str, Value], after: Mapping[str, Value], named: Collection[str], rows: Sequence[StoredBinding]
 ) -> None:
-    """Refuses to change what a bound port's VM has been given, as Neutron does.
+    """Refuses to change attributes that a bound port's VM already has, as Neutron does.
 
     Raises:
         Conflict: mac_address or vnic_type of a bound port.
@@ -144,7 +144,7 @@ def answered(binding: StoredBinding, answer: BindingAnswer | None, *, moment: st
 
     Args:
         binding: as it is.
-        answer: what a controller says of the port's binding to this host; None: none has it.
+        answer: a controller's answer for the port's binding to this host; None: none has it.
         moment: now.
         gone: why a binding that no controller has counts as lost; empty: that its controller dropped it.
     """
@@ -213,7 +213,7 @@ def _asks(before: Mapping[str, Value], after: Mapping[str, Value], named: Collec
         return True
     if now.state in (BindingState.FAILED, BindingState.LOST) and any(name in named for name in _WHO_AND_WHERE):
         return True
-    # Of a bound port these don't change (`refuse_change_of_bound`).
+    # While a port is bound these don't change (`refuse_change_of_bound`).
     return any(not same(before.get(name), after.get(name)) for name in ("mac_address", "vnic_type"))
 
 

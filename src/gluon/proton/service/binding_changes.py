@@ -1,4 +1,4 @@
-"""What one transaction does to the bindings of a port; `gluon.proton.service.bindings` runs these."""
+"""The changes of a port's bindings, each within one transaction; `gluon.proton.service.bindings` runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Work: TypeAlias = Callable[[Transaction], tuple[StoredBinding, Asked | None]]
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """What a client says of a binding to create."""
+    """A binding to create, as a client gives it."""
 
     host: str
     vnic_type: str | None = None
@@ -34,7 +34,7 @@ _ATTRIBUTES = {"host": "host_id", "vnic_type": "vnic_type", "profile": "profile"
 
 
 def validated(target: Target, values: Mapping[str, Value]) -> Given:
-    """Reads what a client says of a binding.
+    """Reads the binding that a client gives.
 
     Raises:
         InvalidAttributes: with all problems.

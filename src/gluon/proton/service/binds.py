@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from gluon.contract.keys import ObjectKey
@@ -119,8 +119,7 @@ class Binds:
         if self._waiters.stopped and await self._give_up(port, asked, STOPPED):
             outcome = "stopped"
         BIND_SECONDS.observe(time.monotonic() - begin)
-        found = await self._database.read(lambda tx: tx.bindings(port.proton).get(port.key, asked.host))
-        BINDS.labels(outcome or _outcome(found, asked)).inc()
+        BINDS.labels(outcome or _outcome(waiter.seen or (), asked)).inc()
 
     async def _give_up(self, port: ObjectKey, asked: Asked, reason: str = "") -> bool:
         """Ends the wait for an answer; False when it has ended already.
@@ -157,7 +156,8 @@ class Binds:
         return bool(why)
 
 
-def _outcome(found: StoredBinding | None, asked: Asked) -> str:
-    if found is None or found.token != asked.token:
+def _outcome(seen: Sequence[StoredBinding], asked: Asked) -> str:
+    found = next((each for each in seen if (each.host, each.token) == asked), None)
+    if found is None:
         return "superseded"
     return "bound" if found.state is BindingState.BOUND else "failed"

@@ -1,4 +1,4 @@
-"""What one transaction does: a change of an object, what belongs to it, and its outbox rows.
+"""The changes of an object, each within one transaction, with the objects that belong to it and its outbox rows.
 
 Plain functions of a `Transaction`; `gluon.proton.service.objects` runs them.
 """
@@ -29,7 +29,7 @@ class Parent(NamedTuple):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """What a request addresses: an object type, below a parent or not."""
+    """The object type that a request addresses, below a parent or not."""
 
     proton: Proton
     object_type: ObjectType
@@ -46,7 +46,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 Work: TypeAlias = Callable[[Transaction], tuple[Stored, Asked | None]]
-"""Changes one object; the bind is what the change asks for, or has to wait for."""
+"""Changes one object; gives it back with the bind that the change asks for or has to wait for."""
 
 
 def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Value]:

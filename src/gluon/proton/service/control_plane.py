@@ -1,4 +1,4 @@
-"""What the use cases want to know of etcd and the controllers, to explain a bind that nobody answered."""
+"""The state of etcd and of the controllers, which explains a bind that nobody answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server needs of a model beyond what the modelling language demands."""
+"""The server's own demands on a model, beside those of the modelling language."""
 
 from __future__ import annotations
 

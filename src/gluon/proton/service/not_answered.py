@@ -13,7 +13,7 @@ from gluon.proton.storage import StoredBinding, StoredStatus
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """What the server knew of the world outside of its database when the time was over."""
+    """The state of etcd and of the controllers when the time was over."""
 
     timeout: float
     """How long was waited, in seconds."""
@@ -37,7 +37,7 @@ def why_not_answered(
         port: the port.
         binding: the one that nobody answered.
         statuses: all that is said of the port.
-        evidence: what else is known.
+        evidence: all else that is known.
     """
     why = port_state.reason(statuses) or evidence.trouble or _by_holder(port, binding, evidence)
     return f"no controller answered within {evidence.timeout:g} s: {why}; then set host_id or device_id again"

@@ -1,4 +1,4 @@
-"""What a port shows, as a pure function of its rows: the one place where it is derived."""
+"""The derived state of a port, as a pure function of its rows: no other place derives it."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from gluon.schema import Base, ObjectType, Proton
 def refresh(tx: Transaction, proton: Proton, key: ObjectKey) -> Stored | None:
     """Has the derived columns of an object follow its bindings and statuses.
 
-    Of a port these are vif_type, vif_details, status and status_reason, of any other object
-    status_reason.
+    A port derives vif_type, vif_details, status and status_reason, any other object status_reason.
 
     Args:
         tx: the transaction that changed them.
@@ -49,7 +48,7 @@ def derived(tx: Transaction, object_type: ObjectType, key: ObjectKey, stored: St
 def set_status(
     tx: Transaction, proton: Proton, key: ObjectKey, source: str, *, state: str = "", reason: str = ""
 ) -> None:
-    """Keeps what a source says of an object now, nothing included, and refreshes the object.
+    """Keeps the status that a source gives of an object now, or clears it, and refreshes the object.
 
     Args:
         tx: the transaction.

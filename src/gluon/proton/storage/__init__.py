@@ -1,7 +1,7 @@
 """The database: tables made from the schema, objects, bindings, statuses, and the outbox.
 
 Belongs here: every use of SQLAlchemy, and the translation of its errors.
-Does not belong here: what a change means (`gluon.proton.service`), HTTP, etcd.
+Does not belong here: the meaning of a change (`gluon.proton.service`), HTTP, etcd.
 """
 
 from gluon.proton.storage.bindings import Bindings

@@ -1,4 +1,4 @@
-"""What one transaction changed."""
+"""The changes of one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gluon.proton.storage.stored import Stored, StoredBinding
 
 
 class Changes:
-    """What one transaction changed; subscribers get it once it is committed, and only read it."""
+    """The changes of one transaction; subscribers get them once they are committed, and only read them."""
 
     def __init__(self) -> None:
         self.objects: dict[ObjectKey, Stored | None] = {}

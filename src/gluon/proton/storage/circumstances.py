@@ -1,4 +1,4 @@
-"""What a transaction needs to know beside the database's rows."""
+"""The circumstances of a transaction: session, clock, and whether changes are refused."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The door to the database: opening it, running transactions, and telling what they changed."""
+"""The door to the database: opening it, running transactions, and telling subscribers of their changes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -36,6 +37,8 @@ from gluon.proton.storage.transaction import Transaction
 from gluon.proton.storage.trouble import Trouble
 from gluon.schema import Proton
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 ANSWER_TIMEOUT = 30.0
@@ -54,7 +57,7 @@ class _Outcome(NamedTuple):
 class Database:
     """Runs transactions, and tells subscribers of each that changed something; made by `open_database`.
 
-    Used from one event loop.  It owns what transactions share: the publisher's current session
+    Used from one event loop.  It owns the facts that transactions share: the publisher's current session
     (`session`), whether objects may be changed (`refuse_changes`), and the clock.
     """
 
@@ -101,7 +104,7 @@ class Database:
         """Has it called in the event loop after each commit that changed something, in the order of the commits.
 
         It is called even if whoever asked for the transaction has stopped waiting, and before
-        that one's `write` returns.  It must not block and not raise.
+        that one's `write` returns.  It must not block.
         """
         self._subscribers.append(subscriber)
 
@@ -217,9 +220,11 @@ class Database:
         return outcome
 
     def _tell(self, changed: Changes) -> None:
-        if changed:
-            for subscriber in self._subscribers:
+        for subscriber in self._subscribers if changed else ():
+            try:
                 subscriber(changed)
+            except Exception:  # Else whoever asked for the transaction would wait for its timeout.
+                log.exception("a subscriber of the database failed")
 
 
 async def open_database(

@@ -30,7 +30,7 @@ _READERS = 4
 class SqliteEngines:
     """One thread that writes and a few that read.
 
-    The one writer is what keeps SQLite from ever answering `database is locked` inside a
+    The one writer keeps SQLite from ever answering `database is locked` inside a
     process; between processes its busy timeout does.
 
     Transactions fail with whatever SQLAlchemy raises, and with `FileLost`.
@@ -89,5 +89,5 @@ def _engine(url: URL, *, connections: int, begin: str) -> Engine:
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # Else sqlite3 begins transactions on its own, and late.
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # What is answered 2xx must survive a power cut.
+    connection.execute("PRAGMA synchronous=FULL")  # A change that is answered 2xx must survive a power cut.
     connection.execute("PRAGMA foreign_keys=ON")

@@ -1,4 +1,4 @@
-"""What can go wrong with the database.
+"""The errors of the database.
 
 StorageError
 ├── DatabaseUnusable        at start: wrong URL, a table that doesn't fit the model; an operator must act

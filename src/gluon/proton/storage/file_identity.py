@@ -1,6 +1,6 @@
 """Whether the database's files are still those that were opened.
 
-SQLite writes on into a file that was removed or replaced, and nobody else will ever see what it wrote.
+SQLite writes on into a file that was removed or replaced, and nobody else will ever see these changes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One thread that writes to SQLite, and commits together what waits together.
+"""One thread that writes to SQLite, and commits transactions together that wait together.
 
 This serves SQLite, which has one writer; with a database server it would only be in the way.  A commit
 that survives a power cut waits for the disk, some milliseconds; the statements take a fraction of
 that.  Transactions that arrive while the disk is busy therefore share the next commit: each runs inside
-a savepoint, sees what those before it did, and is undone alone when it fails.  No caller hears of its
+a savepoint, sees the changes of those before it, and is undone alone when it fails.  No caller hears of its
 success before the commit.  When the shared commit itself fails, each transaction is run once more, alone.
 """
 
@@ -65,7 +65,7 @@ class GroupCommitWriter:
         return done
 
     def close(self) -> None:
-        """Ends the thread after what was submitted, which gets `CLOSE_TIMEOUT`."""
+        """Ends the thread after the transactions that were submitted, which get `CLOSE_TIMEOUT`."""
         self._jobs.put(None)
         self._thread.join(CLOSE_TIMEOUT)
 

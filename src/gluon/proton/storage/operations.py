@@ -1,4 +1,4 @@
-"""What a transaction does to one object, remembered for the case that a constraint refuses it."""
+"""An operation on one object, remembered for the case that a constraint refuses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gluon.schema import Value
 
 
 class Verb(enum.Enum):
-    """What is done to one object."""
+    """The kinds of operations."""
 
     INSERT = "the creation"
     REPLACE = "the change"
@@ -20,7 +20,7 @@ class Verb(enum.Enum):
 
 
 class Operation(Struct, frozen=True):
-    """What is about to be done to one object."""
+    """An operation that is about to be carried out."""
 
     verb: Verb
     key: ObjectKey

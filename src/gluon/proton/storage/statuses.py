@@ -1,4 +1,4 @@
-"""What controllers, and the server's own parts, say of objects: table `object_status`.
+"""Statuses of objects, by the controllers and by the server's own parts: table `object_status`.
 
 A row lives as long as its source has something to say, whether or not the object exists: that is the
 source's to end.
@@ -54,7 +54,7 @@ class Statuses:
         return [StoredStatus(source=source, state=state, reason=reason) for source, state, reason in rows]
 
     def set(self, key: ObjectKey, source: str, state: str, reason: str) -> bool:
-        """Keeps what this source says now; clears it when both are empty.
+        """Keeps the status that this source gives now; clears it when both parts are empty.
 
         Returns:
             Whether it said something else before.
@@ -69,7 +69,7 @@ class Statuses:
         return True
 
     def clear(self, key: ObjectKey, source: str) -> bool:
-        """Drops what this source says of the object; False when that is nothing."""
+        """Drops this source's status of the object; False when there is none."""
         return self._connection.execute(self._statements.delete, {**_of(key), "by_source": source}).rowcount > 0
 
     def clear_source(self, source: str, *, but: Collection[ObjectKey] = ()) -> list[ObjectKey]:

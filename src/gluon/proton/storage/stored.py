@@ -1,4 +1,4 @@
-"""The rows as values: an object, a port's binding, what somebody says of an object, the deployment."""
+"""The rows as values: an object, a port's binding, an object's status, the deployment."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class StoredBinding(Struct, frozen=True, kw_only=True):
     """How it is plugged; empty: it is not."""
     vif_details: dict[str, Value] = {}
     reason: str = ""
-    """Why it failed or was lost; of a bound one, what is wrong with it all the same."""
+    """Why it failed or was lost; a bound one may have a reason too, such as a warning."""
     created_at: str
     updated_at: str
 
 
 class StoredStatus(Struct, frozen=True, kw_only=True):
-    """What one source says of an object."""
+    """The status of an object, by one source."""
 
     source: str
     """A controller's name, or one of `SERVER_SOURCES`."""
@@ -77,7 +77,7 @@ SERVER_SOURCES = frozenset({PUBLISHER, ANSWER})
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """What the database knows of itself and of the etcd that it fills."""
+    """The database's knowledge of itself and of the etcd that it fills."""
 
     id: str
     """The database's own, made with it."""

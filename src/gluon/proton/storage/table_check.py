@@ -70,7 +70,7 @@ def _refusal(table: Table, column: str, problem: str) -> DatabaseUnusable:
 
 
 def _mismatch(column: Column[Any], reflected: ReflectedColumn) -> str:
-    """What keeps the column from holding every value of the model; empty when nothing does."""
+    """Why the column can't hold every value of the model; empty: it can."""
     wanted, found = column.type, reflected["type"]
     if not _same_kind(wanted.python_type, found.python_type):
         return f"expected {wanted}, found {found}"

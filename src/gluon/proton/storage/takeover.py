@@ -35,7 +35,7 @@ def drop_rewrite(connection: Connection) -> None:
 
 
 def take_over_ports(connection: Connection, tables: Tables) -> None:
-    """Makes a binding of what each port says of its own, and forgets reasons whose source is not known."""
+    """Makes a binding for each port that was to be bound, and forgets reasons whose source is not known."""
     for proton in tables.protons.values():
         for name in proton.objects:
             where = tables[proton.name, name]

@@ -1,4 +1,4 @@
-"""What can be done within one transaction."""
+"""One transaction, and all that can be done in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Transaction:
         self._tables = tables
         self._circumstances = circumstances or Circumstances()
         self.changed = Changes()
-        """What this transaction has changed so far."""
+        """All that this transaction has changed so far."""
         self.last_operation: Operation | None = None
         """The latest insert, replacement or deletion of an object: the one that a constraint refuses."""
         self.outbox = Outbox(connection, tables.outbox, tables.outbox_statements, self._circumstances, self.changed)

@@ -18,7 +18,7 @@ class Trouble:
         """Starts without any.
 
         Args:
-            work: what fails, e.g. `writing to the database sqlite:///gluon.db`.
+            work: names the work, e.g. `writing to the database sqlite:///gluon.db`.
         """
         self._work = work
         self._said: set[str] = set()

@@ -59,8 +59,7 @@ def claim(call: Call, state: State, identity: Identity) -> Writes | None:
     records = {call.key: _attempting(call, state.records.get(call.key))}
     answer = None
     if call.callback is Callback.BIND_PORT:
-        # bind_port may be the first that the backend hears of the port, so the port is claimed too.
-        records.setdefault(subject, state.records.get(subject) or _record(call.object, claimed=True))
+        records[subject] = _brought_along(call, state.records.get(subject))
         answer = _claim_answer(call, state, identity)
     changed = {key: record for key, record in records.items() if record != state.records.get(key)}
     if not changed and answer is None:
@@ -85,6 +84,17 @@ def _attempting(call: Call, record: AppliedRecord | None) -> AppliedRecord:
         return record
     attempt = Attempt(callback=call.callback, attributes=attributes)
     return replace(record, attempt=attempt, claimed=record.claimed or (is_going(record) and not call.callback.removes))
+
+
+def _brought_along(call: Call, record: AppliedRecord | None) -> AppliedRecord:
+    """The port's own record while it is bound: the bind tells the backend of the port as well."""
+    if record is None:
+        return _record(call.object, claimed=True)
+    attributes = dict(call.object.attributes)
+    if record.attributes == attributes and record.attempt is None:
+        return record
+    attempt = Attempt(callback=Callback.MODIFY_PORT, attributes=attributes)
+    return replace(record, attempt=attempt, claimed=record.claimed or is_going(record))
 
 
 def _claim_answer(call: Call, state: State, identity: Identity) -> AnswerWrite | None:
@@ -113,10 +123,21 @@ def bound(call: Call, vif_type: str, vif_details: dict[str, Value], state: State
     """bind_port has answered."""
     result = Bound(token=call.token, vif_type=vif_type, vif_details=vif_details)
     records = {call.key: replace(_record(call.object), bound=result)}
-    desired = state.desired.find(call.object.id)
-    if desired is None or port_as_ours(desired, state, identity).attributes == call.object.attributes:
+    if _speaks_for_port(call, state, identity):
         records[call.object.id] = _record(call.object)
     return _bind_result(call, records, state, identity)
+
+
+def _speaks_for_port(call: Call, state: State, identity: Identity) -> bool:
+    """Whether the port itself is now as this bind told the backend.
+
+    A second binding tells of the same port with another host, so it is not what the port's own
+    record is about, unless the backend has heard of the port in no other way.
+    """
+    desired, record = state.desired.find(call.object.id), state.records.get(call.object.id)
+    if call.object.active or record is None or record.claimed or desired is None:
+        return True
+    return port_as_ours(desired, state, identity).attributes == call.object.attributes
 
 
 def bind_refused(call: Call, reason: str, state: State, identity: Identity) -> Writes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -134,11 +134,12 @@ class BackendCalls:
             CallFailed: it can't be asked now.
         """
         what = f"inventory of backend {self.name}"
-        found = await self._guarded(what, self._asked(what, self._backend.inventory))
-        if found is None:
-            return None
+        return cast("list[Held] | None", await self._guarded(what, self._listed(what)))
+
+    async def _listed(self, what: str) -> list[Held] | None:
+        found: Any = await self._asked(what, self._backend.inventory)
         try:
-            return [_held(item) for item in found]  # type: ignore[attr-defined]
+            return None if found is None else [_held(item) for item in found]
         except TypeError as error:
             raise CallFailed(f"{what} returned {short(found)}: {error}") from error
 
@@ -178,7 +179,10 @@ class BackendCalls:
         return getattr(type(self._backend), callback) is not getattr(Backend, callback)
 
     async def _asked(self, what: str, question: Callable[[], Any]) -> object:
-        answer = question() if inspect.iscoroutinefunction(question) else await self._in_one_thread(what, question)
+        if inspect.iscoroutinefunction(question):
+            answer = question()
+        else:
+            answer = await self._in_one_thread(what, lambda: _whole(question()))
         return await self._bounded(what, answer) if inspect.isawaitable(answer) else answer
 
     async def _in_one_thread(self, what: str, question: Callable[[], Any]) -> object:
@@ -194,19 +198,12 @@ class BackendCalls:
         """Runs foreign code; any error of it becomes a CallFailed."""
         try:
             answer = await work
-        except Refused as error:
-            raise CallFailed(_reason(error), refused=True) from error
-        except RetryLater as error:
-            raise CallFailed(_reason(error), delay=_delay(error)) from error
-        except CallFailed:
-            raise
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
+        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+            if _is_cancelled():  # The callback may have failed over it, while it cleaned up.
+                raise asyncio.CancelledError from error
+            if isinstance(error, CallFailed):
                 raise
-            raise CallFailed(f"{what} raised CancelledError") from error
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            # The backend is foreign code: any error of one object must leave the others alone.
-            raise CallFailed(f"{what} raised {told(error)}", unexpected=True) from error
+            raise _failure(what, error) from error
         if _is_cancelled():
             raise asyncio.CancelledError  # The callback swallowed it.
         return answer
@@ -227,6 +224,20 @@ class BackendCalls:
             raise CallFailed(f"bind_port of backend {self.name} returned {wrong}")
         # As it comes back from etcd, and a copy: what is compared later must not differ, or change.
         return msgspec.json.decode(msgspec.json.encode(answer), type=Binding)
+
+
+def _failure(what: str, error: BaseException) -> CallFailed:
+    """An error of foreign code, which must leave all other objects alone."""
+    if isinstance(error, Refused):
+        return CallFailed(_reason(error), refused=True)
+    if isinstance(error, RetryLater):
+        return CallFailed(_reason(error), delay=_delay(error))
+    return CallFailed(f"{what} raised {told(error)}", unexpected=not isinstance(error, asyncio.CancelledError))
+
+
+def _whole(answer: object) -> object:
+    """All items of a generator, taken while its thread is still there to be blocked."""
+    return list(answer) if isinstance(answer, Iterator) else answer
 
 
 def _reason(error: Refused | RetryLater) -> str:
@@ -250,8 +261,9 @@ def _is_cancelled() -> bool:
 
 def _held(item: object) -> Held:
     held = Held(*cast("tuple[Any, ...]", item))  # A plain tuple is as good.
-    if not (isinstance(held.type, str) and isinstance(held.key, str) and isinstance(held.fingerprint, str | None)):
-        raise TypeError(f"{short(item)} is no (type, key, fingerprint)")
+    named = isinstance(held.type, str) and isinstance(held.key, str) and isinstance(held.fingerprint, str | None)
+    if not (named and isinstance(held.attributes, Mapping)):
+        raise TypeError(f"{short(item)} is no (type, key, fingerprint, attributes)")
     return held
 
 

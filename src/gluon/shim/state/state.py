@@ -120,12 +120,12 @@ class State:
         wishes: dict[str, Wish] = {}
         if port["host_id"] and port["device_id"]:
             wishes[str(port["host_id"])] = Wish(port, token)
-            for binding in inactive:
-                own = {"host_id": binding.host_id, "profile": binding.profile}
-                if binding.vnic_type is not None:
-                    own["vnic_type"] = binding.vnic_type
-                prepared = Object(port.id, port.base, {**port.attributes, **own}, port.revision, active=False)
-                wishes.setdefault(binding.host_id, Wish(prepared, binding.token))
+        for binding in inactive:
+            own = {"host_id": binding.host_id, "profile": binding.profile}
+            if binding.vnic_type is not None:
+                own["vnic_type"] = binding.vnic_type
+            prepared = Object(port.id, port.base, {**port.attributes, **own}, port.revision, active=False)
+            wishes.setdefault(binding.host_id, Wish(prepared, binding.token))
         if wishes:
             self._wishes[port.id] = wishes
         else:

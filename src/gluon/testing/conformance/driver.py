@@ -7,7 +7,7 @@ import copy
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -166,7 +166,7 @@ class Driver:
         """Makes all that was applied once more, as after the controller has lost it."""
         for obj in self.told.applied.values():
             bound = self.told.bindings_of(obj.id)
-            for port in reversed(bound):
+            for port in bound:
                 self._call(Callback.BIND_PORT, port)
             if not bound:
                 self._call(MODIFY[obj.base], obj)
@@ -320,7 +320,11 @@ class Driver:
     # -- what is asked -----------------------------------------------------------------------
 
     def inventory(self) -> list[Held] | None:
-        """What the backend lists of its controller; None: it can't be asked."""
+        """What the backend lists of its controller; None: it can't be asked.
+
+        Raises:
+            CallFailed: it can't be asked now.
+        """
         return self._runner.run(self._calls.inventory())
 
     def health(self) -> str | None:
@@ -348,10 +352,10 @@ class Driver:
 
     def _inventory_problem(self) -> str:
         try:
-            found = self.inventory()
-        except CallFailed as error:
-            return f"inventory() failed: {error.reason}"
-        return "" if found is None else inventory.difference(self.told, found, self._calls)
+            found = self._runner.run(self._patient_inventory())
+        except (CallFailed, TimeoutError) as error:
+            return f"inventory() failed: {error}"
+        return "" if found is None else inventory.difference(self.told, found, self._instances[-1], self._calls)
 
     # -- one call ------------------------------------------------------------------------------
 
@@ -386,30 +390,28 @@ class Driver:
         before = self._pictured(call)
         try:
             async with asyncio.timeout(self._bounds.patience):
-                answer = await self._patiently(call)
+                answer = await _retried(lambda: self._calls.make(call, self.model, self._fence))
         except TimeoutError as error:
+            self._check_blocked()
             raise self._wrong(call, f"was not done within {self._bounds.patience:g} s") from error
         except CallFailed as error:
             kind, wrong = ("was refused", WasRefused) if error.refused else ("failed", NotConforming)
             raise self._wrong(call, f"{kind}: {error.reason}", wrong) from error
-        if self._blocked:
-            blocking, seconds = self._blocked
-            raise self._wrong(
-                blocking,
-                f"kept the event loop for {seconds:.1f} s, which all objects share; await, or write a plain def",
-            )
+        self._check_blocked()
         if self._pictured(call) != before:
             raise self._wrong(call, "changed its arguments, which the shim goes on using; change a copy")
         return answer
 
-    async def _patiently(self, call: Call) -> Binding | None:
-        while True:
-            try:
-                return await self._calls.make(call, self.model, self._fence)
-            except CallFailed as error:
-                if error.delay is None:
-                    raise
-                await asyncio.sleep(error.delay)
+    def _check_blocked(self) -> None:
+        if self._blocked:
+            call, seconds = self._blocked
+            raise self._wrong(
+                call, f"kept the event loop for {seconds:.1f} s, which all objects share; await, or write a plain def"
+            )
+
+    async def _patient_inventory(self) -> list[Held] | None:
+        async with asyncio.timeout(self._bounds.patience):
+            return await _retried(self._calls.inventory)
 
     async def _promptly(self, call: Call) -> None:
         try:
@@ -437,6 +439,17 @@ class Driver:
         self.failed = True
         made = "\n  ".join(map(str, self._history[-_SHOWN_CALLS:])) or "none"
         return kind(f"{call or 'after the last call'} {what}\nThe calls, the last one last:\n  {made}")
+
+
+async def _retried(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks again after the pause of a `RetryLater`, for as long as it is said."""
+    while True:
+        try:
+            return await ask()
+        except CallFailed as error:
+            if error.delay is None:
+                raise
+            await asyncio.sleep(error.delay)
 
 
 def _named(callback: Callback, obj: Object, previous: Object | None = None) -> Call:

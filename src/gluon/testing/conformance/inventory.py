@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gluon.contract.keys import ObjectKey
 from gluon.schema import Base, Proton, Value
-from gluon.shim.backend import Held, Object
+from gluon.shim.backend import Backend, Held, Object
 from gluon.shim.plan.steps import Callback
 from gluon.shim.reconcile.calls import BackendCalls
 from gluon.testing.conformance.told import Told
@@ -15,7 +15,7 @@ _Name = tuple[str, str]
 """Type and key."""
 
 
-def difference(told: Told, found: Sequence[Held], calls: BackendCalls) -> str:
+def difference(told: Told, found: Sequence[Held], backend: Backend, calls: BackendCalls) -> str:
     """How the inventory differs from what was told, as a sentence; empty when it does not."""
     listed: dict[_Name, dict[Value, Held]] = {}
     for held in found:
@@ -27,7 +27,7 @@ def difference(told: Told, found: Sequence[Held], calls: BackendCalls) -> str:
             return f"inventory() lists {_shown(held.type, held.key, host)} twice"
         hosts[host] = held
     expected = _expected(told, calls)
-    return _missing(expected, listed) or _surplus(told, expected, listed) or _differing(told, expected, listed, calls)
+    return _missing(expected, listed) or _surplus(told, expected, listed) or _differing(told, expected, listed, backend)
 
 
 def _expected(told: Told, calls: BackendCalls) -> dict[_Name, list[Object]]:
@@ -71,16 +71,20 @@ def _surplus(told: Told, expected: Mapping[_Name, list[Object]], listed: _Listed
     return ""
 
 
-def _differing(told: Told, expected: Mapping[_Name, list[Object]], listed: _Listed, calls: BackendCalls) -> str:
+def _differing(told: Told, expected: Mapping[_Name, list[Object]], listed: _Listed, backend: Backend) -> str:
     for (object_type, key), objects in expected.items():
-        wanted = [calls.fingerprint(obj, told.model) for obj in objects]
+        if not any(obj.active for obj in objects):
+            continue  # The active binding has gone, and this one is about to.
         seen = [held.fingerprint for held in listed[object_type, key].values()]
-        if None in (*wanted, *seen) or set(wanted) & set(seen):
-            continue
-        return (
-            f"inventory() lists {object_type} {key} with the fingerprint {seen[0]!r}, but fingerprint() of it is "
-            f"{wanted[0]!r}: each audit would apply it again"
-        )
+        try:
+            wanted = [backend.fingerprint(obj, told.model) for obj in objects]
+        except Exception as error:  # noqa: BLE001 - foreign code
+            return f"fingerprint() of {object_type} {key} raised {type(error).__name__}: {error}"
+        if None not in (*wanted, *seen) and not set(wanted) & set(seen):
+            return (
+                f"inventory() lists {object_type} {key} with the fingerprint {seen[0]!r}, but fingerprint() of it is "
+                f"{wanted[0]!r}: each audit would apply it again"
+            )
     return ""
 
 

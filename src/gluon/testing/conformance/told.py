@@ -57,8 +57,8 @@ class Told(Struct, frozen=True):
         ]
 
     def bindings_of(self, port: ObjectKey) -> list[Object]:
-        """The port as it was bound, for each of its hosts; the active one comes last."""
-        return sorted((each for each in self.bound.values() if each.id == port), key=lambda each: each.active)
+        """The port as it was bound, for each of its hosts."""
+        return [each for each in self.bound.values() if each.id == port]
 
     def naming(self, item: Object) -> list[Object]:
         """The applied objects that name this one in a list: it is part of what they mean."""

@@ -69,6 +69,7 @@ class Inspection:
                 "role": "active" if term else "standby",
                 "in_sync": bool(term and term.in_sync),
                 "fence": term.fence if term else 0,
+                "etcd": (await self._etcd()).state,
                 "brake": term.brake.reason if term else "",
                 "controllers_away": leading.healths.reasons,
                 "blocked_by": leading.blocking.blocked,

@@ -77,7 +77,9 @@ class Leading:
         """A backend says what became of an object."""
         name = ObjectKey(proton, object_type, key)
         if object_type not in self._protons[proton].objects:
-            log.warning("a backend reports of %s, and %s has no such object", name, proton)
+            log.warning("a backend reports on %s, and %s has no such object", name, proton)
+        elif self.term is not None and self.term.in_sync and not self.term.knows(name):
+            log.debug("a backend reports on %s, which is not there any more", name)
         else:
             self.statuses.report(name, state, reason)
 

@@ -157,8 +157,14 @@ def test_the_active_binding_comes_before_an_inactive_one_of_the_same_host() -> N
 def test_a_port_that_is_not_to_be_bound_has_no_wishes(obj: Object) -> None:
     state = State(L3VPN)
     state.desire(port(), "t", wanted("host-2"))
-    state.desire(obj, "", wanted("host-2"))
+    state.desire(obj)
     assert not state.wishes(P)
+
+
+def test_a_prepared_binding_is_wanted_without_an_active_one() -> None:
+    state = State(L3VPN)
+    state.desire(port(host=None), "", wanted("host-2"))
+    assert list(state.wishes(P)) == ["host-2"]
 
 
 def test_what_hangs_on_a_port_is_concerned_by_its_bindings() -> None:

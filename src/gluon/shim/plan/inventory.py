@@ -6,7 +6,7 @@ the reconciler, which deals with it anyway.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -57,52 +57,115 @@ class Findings(Struct, frozen=True, kw_only=True):
 
 
 def compare(found: Iterable[Found], state: State, judge: Judge, skipped: Collection[ObjectKey] = ()) -> Findings:
-    """Compares an inventory with the records.
+    """Compares an inventory with the records, in one go; see `Comparison`."""
+    comparison = Comparison(found, state, judge, skipped)
+    for _ in comparison.steps():
+        pass
+    return comparison.findings
+
+
+Name = tuple[str, str]
+"""Type and key of an object."""
+
+Expected = dict[Name, dict[ObjectKey, Object]]
+"""By what an inventory calls it: the records that say it is held, each with the object as told."""
+
+PORTION = 200
+"""Objects that are compared in one step."""
+
+
+class Comparison:
+    """Compares an inventory with the records, step by step: a large one must not stop all else.
 
     Args:
         found: the inventory.
-        state: holds the records.
+        state: holds the records; it may change between two steps.
         judge: the backend.
-        skipped: objects that changed while the inventory was taken; they say nothing.
+        skipped: objects that changed since the inventory was asked for; they say nothing.  May grow.
     """
-    held: dict[tuple[str, str], list[Found]] = {}
-    for each in found:
-        held.setdefault((each.type, each.key), []).append(each)
-    expected, silent = _expected(state, judge, skipped)
-    missing: list[ObjectKey] = []
-    differing: list[ObjectKey] = []
-    for name, objects in expected.items():
-        listed = held.get(name, [])
-        lacking = [key for key in objects if not _is_listed(key, listed)]
-        missing += lacking
-        present = {key: obj for key, obj in objects.items() if key not in lacking}
-        if present and not _is_as_applied(present, listed, state, judge):
-            differing += present
-    orphans, unknown = _orphans(held, expected, silent, state)
-    return Findings(missing=tuple(missing), differing=tuple(differing), orphans=orphans, unknown=unknown)
+
+    def __init__(self, found: Iterable[Found], state: State, judge: Judge, skipped: Collection[ObjectKey]) -> None:
+        self._state = state
+        self._judge = judge
+        self._skipped = skipped
+        self._held: dict[Name, list[Found]] = {}
+        for each in found:
+            self._held.setdefault((each.type, each.key), []).append(each)
+        self._covered: set[Name] = set()
+        """What some record tells of."""
+        self._missing: list[ObjectKey] = []
+        self._differing: list[ObjectKey] = []
+        self._orphans: dict[ObjectKey, AppliedRecord] = {}
+        self._unknown: list[str] = []
+
+    @property
+    def findings(self) -> Findings:
+        """What was found; complete after the last step."""
+        return Findings(
+            missing=tuple(self._missing),
+            differing=tuple(self._differing),
+            orphans=self._orphans,
+            unknown=tuple(self._unknown),
+        )
+
+    def steps(self) -> Iterator[None]:
+        """Does the work, a portion for each step."""
+        subjects = list({subject(key): None for key in self._state.records})
+        for start in range(0, len(subjects), PORTION):
+            self._compare(subjects[start : start + PORTION])
+            yield
+        for number, (name, listed) in enumerate(self._held.items()):
+            if name not in self._covered:
+                self._note_orphan(name, listed)
+            if number % PORTION == 0:
+                yield
+
+    def _compare(self, subjects: Iterable[ObjectKey]) -> None:
+        expected: Expected = {}
+        for key in subjects:
+            name = (key.object, key.key)
+            self._covered.add(name)
+            objects = _expected(key, self._state, self._judge, self._skipped)
+            if objects:
+                expected[name] = objects
+        for name, objects in _ports_once(expected, self._judge).items():
+            listed = self._held.get(name, [])
+            lacking = [key for key in objects if not _is_listed(key, listed)]
+            self._missing += lacking
+            present = {key: obj for key, obj in objects.items() if key not in lacking}
+            if present and not _is_as_applied(present, listed, self._state, self._judge):
+                self._differing += present
+            self._orphans |= _stray_hosts(ObjectKey(self._state.proton.name, *name), listed, self._state)
+
+    def _note_orphan(self, name: Name, listed: list[Found]) -> None:
+        if name[0] not in self._state.proton.objects:
+            self._unknown.append("/".join(name))
+            return
+        key = ObjectKey(self._state.proton.name, *name)
+        if key in self._skipped:
+            return
+        if key in self._state.desired:
+            # Wanted, and applied in its turn; but a port may be held on a host where nobody wants it.
+            self._orphans |= _stray_hosts(key, listed, self._state)
+            return
+        for each in listed:
+            self._orphans |= orphan(key, each.attributes, self._state)
 
 
-Expected = dict[tuple[str, str], dict[ObjectKey, Object]]
-
-
-def _expected(state: State, judge: Judge, skipped: Collection[ObjectKey]) -> tuple[Expected, set[tuple[str, str]]]:
-    """What the inventory shall list, by type and key, and what it may list or not."""
-    expected: Expected = {}
-    silent = {(key.object, key.key) for key in skipped}
-    for key, record in state.records.items():
-        of = subject(key)
-        name = (of.object, of.key)
-        if of in skipped or not is_certain(record) or has_failed(record):
-            silent.add(name)
-        elif keys.is_binding(key):
-            expected.setdefault(name, {})[key] = state.as_bound(*keys.port_and_host(key))
+def _expected(of: ObjectKey, state: State, judge: Judge, skipped: Collection[ObjectKey]) -> dict[ObjectKey, Object]:
+    """The records of one object that say for certain what the inventory shall list."""
+    records = {keys.binding(of, host): state.records[keys.binding(of, host)] for host in state.hosts(of)}
+    if of in state.records:
+        records[of] = state.records[of]
+    if of in skipped or not all(is_certain(record) and not has_failed(record) for record in records.values()):
+        return {}
+    expected: dict[ObjectKey, Object] = {}
+    for key, record in records.items():
+        if keys.is_binding(key):
+            expected[key] = state.as_bound(*keys.port_and_host(key))
         elif judge.writes(MODIFY[state.base(key)]):
-            expected.setdefault(name, {})[key] = Object(key, state.base(key), record.attributes, record.revision)
-        else:
-            silent.add(name)
-    for name in silent:
-        expected.pop(name, None)
-    return _ports_once(expected, judge), silent
+            expected[key] = Object(key, state.base(key), record.attributes, record.revision)
+    return expected
 
 
 def _ports_once(expected: Expected, judge: Judge) -> Expected:
@@ -132,33 +195,16 @@ def _is_as_applied(objects: Mapping[ObjectKey, Object], listed: list[Found], sta
     return not told or None in wanted or bool(told & wanted)
 
 
-def _orphans(
-    held: Mapping[tuple[str, str], list[Found]], expected: Expected, silent: set[tuple[str, str]], state: State
-) -> tuple[dict[ObjectKey, AppliedRecord], tuple[str, ...]]:
-    orphans: dict[ObjectKey, AppliedRecord] = {}
-    unknown: list[str] = []
-    for (object_type, key), listed in held.items():
-        if object_type not in state.proton.objects:
-            unknown.append(f"{object_type}/{key}")
-            continue
-        name = ObjectKey(state.proton.name, object_type, key)
-        if (object_type, key) in silent:
-            continue
-        if (object_type, key) in expected:
-            orphans |= _stray_hosts(name, listed, state)
-        elif name not in state.desired:
-            for each in listed:
-                orphans |= orphan(name, each.attributes, state)
-    return orphans, tuple(unknown)
-
-
 def _stray_hosts(port: ObjectKey, listed: list[Found], state: State) -> dict[ObjectKey, AppliedRecord]:
-    """A port that is ours, and held on a host where it is not."""
+    """A port that is wanted, held on a host where it is not."""
     found: dict[ObjectKey, AppliedRecord] = {}
+    if port.object != state.proton.port.name:
+        return found
     for each in listed:
         host = each.attributes.get("host_id")
         if isinstance(host, str) and host not in state.hosts(port) and host not in state.wishes(port):
-            found[keys.binding(port, host)] = orphan(port, each.attributes, state)[keys.binding(port, host)]
+            records = orphan(port, each.attributes, state)
+            found |= {key: record for key, record in records.items() if key not in state.records}
     return found
 
 

@@ -6,6 +6,7 @@ not held up by them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -16,7 +17,7 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, RequestResult
 from gluon.shim import metrics
-from gluon.shim.plan.inventory import Findings, again, compare
+from gluon.shim.plan.inventory import Comparison, Findings, again
 from gluon.shim.reconcile.brake import Brake
 from gluon.shim.reconcile.calls import CallFailed
 from gluon.shim.reconcile.reconciler import Reconciler
@@ -66,7 +67,10 @@ class Audit:
             if held is None:
                 sentence = f"backend {calls.name} has no inventory; `--reapply` applies everything to it again"
                 return Audited(findings=Findings(), sentence=sentence, ok=False)
-            findings = _only(compare(held, state, calls, touched), only)
+            comparison = Comparison(held, state, calls, touched)
+            for _ in comparison.steps():
+                await asyncio.sleep(0)
+            findings = _only(comparison.findings, only)
         _count(state.proton.name, findings)
         if not dry_run:
             await self._mend(findings)

@@ -238,7 +238,7 @@ class Term:
     async def _look_after(self) -> None:
         """Begins all that goes on beside reconciling."""
         tasks = self._tasks
-        self._statuses.begin(await self._loading.statuses(), self._is_known)
+        self._statuses.begin(await self._loading.statuses(), self.knows)
         tasks.create_task(self._statuses.run(self._write_status), name="statuses")
         tasks.create_task(self._keep_described(), name="controller status")
         tasks.create_task(self._following.follow(keys.late_prefix(self._controller), self._hear_late))
@@ -248,7 +248,8 @@ class Term:
         for name, audit in self._audits.items():
             tasks.create_task(self._audit(name, audit), name=f"audit {name}")
 
-    def _is_known(self, key: ObjectKey) -> bool:
+    def knows(self, key: ObjectKey) -> bool:
+        """Whether the object is one that is wanted, or that the backend has."""
         reconciler = self._reconcilers.get(key.proton)
         return reconciler is not None and (key in reconciler.state.desired or key in reconciler.state.records)
 

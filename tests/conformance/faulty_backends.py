@@ -136,11 +136,15 @@ class NeedsMoreThanAKey(Good):
 
 
 class Hangs(Good):
+    patience = 2.0
+
     def modify_service(self, service, previous, model):
         released.wait(30)
 
 
 class Blocks(Good):
+    max_block = 0.1
+
     async def modify_service(self, service, previous, model):
         time.sleep(0.2)  # noqa: ASYNC251 - what is to be found
         self.put(service, model)
@@ -271,6 +275,11 @@ class KnowsTheFirstFingerprint(Good):
             self.controller.fingerprints[obj.type, obj.key] = before
 
 
+class LosesEverything(Good):
+    def start(self):
+        self.context.lost("a new connection")
+
+
 class NeedsMoreForAFingerprint(Good):
     def fingerprint(self, obj, model):
         return model.fingerprint(obj) if obj["name"] else None
@@ -292,7 +301,9 @@ class CannotConnect(Good):
         raise ConnectionRefusedError("no controller at 192.0.2.1")
 
 
-class ConnectsForEver(Good):
+class NeverConnects(Good):
+    patience = 2.0
+
     def start(self):
         released.wait(30)
 

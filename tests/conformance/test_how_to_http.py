@@ -110,7 +110,7 @@ def test_a_new_leader_audits_and_has_a_larger_fence(running: Running) -> None:
     plug, fence = running.bind(), running.controller.fence
     assert fence > 0
     running.plugs()[PLUG] = {"mac_address": "fa:16:3e:00:00:99"}
-    running.plugs()[f"{PORT.key}@h2"] = plug
+    running.plugs()[f"{PORT.key}@h2"] = {"mac_address": "fa:16:3e:00:00:98"}
     running.controller.documents["vpns"] = {"6a3c8f9e-2d1b-4c55-9a77-0d6c1a5c7a99": {"route_targets": {}}}
     running.restart()
     wait_for(lambda: running.plugs() == {PLUG: plug}, "the port is as it was bound, and nowhere else")

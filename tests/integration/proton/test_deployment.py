@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sqlite3
 import uuid
@@ -344,3 +345,26 @@ def test_a_damaged_database_is_one_line_not_a_traceback_a_second(server, etcd):
 def test_readyz_never_shows_the_path_of_the_database(server):
     with httpx.Client(trust_env=False) as client:
         assert str(server.database.parent) not in client.get(f"{server.root}/readyz").text
+
+
+def test_a_full_disk_is_not_ready_and_passes(server, etcd):
+    """No file of the server may grow beyond a page; its log is shorter."""
+    server.create_port()
+    server.assert_in_step(etcd)
+    connection = sqlite3.connect(server.database)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        body = {"tenant_id": TENANT, "mac_address": "c8:2a:14:04:43:80"}
+        assert server.client.post("/ports", json=body).status_code == 503
+        status, checks = server.ready()
+        assert status == 503
+        assert not checks["database"]["ok"]
+        assert server.client.get("/ports").status_code == 200
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    until(server.is_ready, "there is room again")
+    server.create_port()
+    server.assert_in_step(etcd)

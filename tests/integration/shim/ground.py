@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import urllib.request
@@ -18,6 +19,7 @@ from gluon.contract.records import (
     BINDING_FAILED,
     AppliedRecord,
     BindingAnswer,
+    MalformedRecord,
     PortAnswer,
     Status,
     WantedBinding,
@@ -207,8 +209,12 @@ class Ground:
         return decode(PortAnswer, item.value).active if item else None
 
     async def answers(self) -> dict[ObjectKey, BindingAnswer | None]:
-        """All answers."""
-        return {key: decode(PortAnswer, value).active for key, value in (await self.items(keys.CONTROLLER)).items()}
+        """All answers that can be read."""
+        found: dict[ObjectKey, BindingAnswer | None] = {}
+        for key, value in (await self.items(keys.CONTROLLER)).items():
+            with contextlib.suppress(MalformedRecord):
+                found[key] = decode(PortAnswer, value).active
+        return found
 
     async def said(self, key: ObjectKey, controller: str = "SimServer") -> Status:
         """How the object fares, as the controller says."""
@@ -305,7 +311,7 @@ class Ground:
             f"lacking {objects.keys() - has.keys()}, too much {has.keys() - objects.keys()}, "
             f"changed {[k for k in objects.keys() & has.keys() if objects[k] != has[k]]}, "
             f"hosts {set(hosts.items()) ^ set(bound.items())}, "
-            f"records {{k for k in records if not keys.is_binding(k)} ^ objects.keys()}, "
+            f"records {_objects(records) ^ objects.keys()}, "
             f"bindings {set(hosts.items()) ^ set(_bound(records).items())}, "
             f"unsure {[k for k, r in records.items() if r.claimed or r.attempt is not None]}, "
             f"answers {set(hosts) ^ {k.key for k, a in (await self.answers()).items() if a}}"
@@ -327,3 +333,7 @@ def _bound(records: Mapping[ObjectKey, AppliedRecord]) -> dict[str, str]:
         if keys.is_binding(key) and record.bound is not None and record.bound.vif_type != BINDING_FAILED
         for port, host in [keys.port_and_host(key)]
     }
+
+
+def _objects(records: Mapping[ObjectKey, AppliedRecord]) -> set[ObjectKey]:
+    return {key for key in records if not keys.is_binding(key)}

@@ -40,6 +40,7 @@ async def test_an_etcd_that_lost_everything_deletes_nothing_at_the_backend(groun
     ground.etcd.kill()
     ground.etcd.wipe()
     await asyncio.to_thread(ground.etcd.start)
+    ground.client.forget_history()
 
     async def leads_again() -> bool:
         return await ground.client.get(b"/shim/SimServer/leader") is not None

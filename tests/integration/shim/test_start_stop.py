@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon.contract import keys
 from gluon.testing.process import ServerProcess, console_script
 from gluon.testing.waiting import auntil
 
@@ -169,5 +170,6 @@ async def test_sigterm_lets_callbacks_end_and_be_recorded(ground: Ground) -> Non
     await stopped(shim)
     bound = {line["key"] for line in ground.journal() if line["callback"] == "bind_port"}
     records = await ground.records()
-    assert {k.key for k, r in records.items() if r.binding and r.binding.vif_type == "ovs"} == bound
+    recorded = {keys.port_and_host(key)[0].key for key, r in records.items() if r.bound and r.bound.vif_type == "ovs"}
+    assert recorded == bound
     assert ground.called().most_common(1)[0][1] == 1

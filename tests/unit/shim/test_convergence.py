@@ -322,6 +322,77 @@ def test_a_crash_anywhere_forgets_nothing_even_if_the_wish_goes_back(what: str, 
         virtual_time.run(crash_at(step))
 
 
+P = name("Port", 1)
+MIGRATING = {"host_id": "host-1", "device_id": "vm", TOKEN: "a"}
+PREPARED = {**MIGRATING, INACTIVE: ("host-2",)}
+ACTIVATED = {"host_id": "host-2", "device_id": "vm", TOKEN: "b", INACTIVE: ("host-1",)}
+MIGRATIONS = {
+    "done": [MIGRATING, PREPARED, ACTIVATED, {**ACTIVATED, INACTIVE: ()}],
+    "given up": [MIGRATING, PREPARED, MIGRATING],
+    "given up after the activation": [MIGRATING, PREPARED, ACTIVATED, {**PREPARED, TOKEN: "c"}, MIGRATING],
+    "the source deleted at once": [MIGRATING, PREPARED, {**ACTIVATED, INACTIVE: ()}],
+    "the port deleted while it is prepared": [MIGRATING, PREPARED, None],
+    "the port deleted after the activation": [MIGRATING, PREPARED, ACTIVATED, None],
+    "prepared with a new profile": [MIGRATING, {**PREPARED, "profile": {"migrating_to": "host-2"}}, ACTIVATED],
+}
+
+
+def hosts_of(stage: dict[str, Any] | None) -> set[str]:
+    return set() if stage is None else {stage["host_id"], *stage.get(INACTIVE, ())}
+
+
+async def migrate(world: World, stages: list[dict[str, Any] | None], moment: int | None, crash_in: int) -> None:
+    """Goes through the stages; in one of them the shim crashes at the given moment, if any."""
+    before: dict[str, Any] | None = None
+    for number, stage in enumerate(stages):
+        publish(world, "Port", 1, stage)
+        if number == crash_in and moment is not None:
+            await world.advance(moment)
+            await world.crash()
+        await world.settle()
+        world.check()
+        kept = hosts_of(before) & hosts_of(stage)
+        torn = [call for call in world.calls if call in {f"unbind_port {P} on {host}" for host in kept}]
+        assert not torn, f"stage {number}: {torn}, though the port is wanted there before and after"
+        world.calls.clear()
+        before = stage
+
+
+@pytest.mark.parametrize("what", MIGRATIONS)
+def test_a_live_migration_ends_right_wherever_the_shim_crashes(what: str) -> None:
+    async def crash(moment: int | None, crash_in: int) -> None:
+        async with World(L3VPN, seed=crash_in) as world:
+            for object_type, more in (
+                ("VpnService", {}),
+                ("Interface", {}),
+                ("VpnBinding", {"service_id": name("VpnService", 1).key}),
+            ):
+                publish(world, object_type, 1, more)
+            await migrate(world, MIGRATIONS[what], moment, crash_in)
+            await empty(world)
+
+    virtual_time.run(crash(None, 0))
+    for crash_in in range(1, len(MIGRATIONS[what])):
+        for moment in range(0, 24, 2):
+            virtual_time.run(crash(moment, crash_in))
+
+
+def test_a_live_migration_makes_these_calls_and_no_others() -> None:
+    async def check() -> None:
+        async with World(L3VPN, seed=1) as world:
+            made = []
+            for stage in MIGRATIONS["done"]:
+                publish(world, "Port", 1, stage)
+                await world.settle()
+                made.append([call.replace(f" {P}", "") for call in world.calls])
+                world.calls.clear()
+        assert made[:2] == [["bind_port on host-1"], ["bind_port on host-2"]]
+        assert sorted(made[2]) == ["bind_port on host-1", "bind_port on host-2"]
+        assert made[3] == ["unbind_port on host-1"]
+
+    virtual_time.run(check())
+
+
 SFC_TYPES = ["Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder", "SfDataPlaneLocator", "SffSfBinding"]
 
 

@@ -10,7 +10,9 @@ the backend has an inventory, that is compared after each call; a vendor shows m
 and `held`, and lets the suite disturb the controller with `break_controller` and its like.
 
     samples     objects of any proton, made from its schema
-    driver      makes the calls
+    instances   of the backend: the life of each
+    calling     makes one call, or some at once, and judges it
+    driver      the verbs of the tests: modify, bind, crash, ...
     told        what they told the backend
     picture     what the controller should hold, and what it holds
     inventory   the same, as the backend itself lists it
@@ -21,8 +23,9 @@ Belongs here: what follows from the contract in `gluon.shim.backend`.  Does not 
 shim's rules (when it makes which call), and anything that only one vendor promises.
 """
 
-from gluon.testing.conformance.driver import Bounds, Driver, NotConforming
+from gluon.testing.conformance.driver import Driver
 from gluon.testing.conformance.samples import Samples
 from gluon.testing.conformance.suite import BackendConformance
+from gluon.testing.conformance.verdict import Bounds, NotConforming
 
 __all__ = ["BackendConformance", "Bounds", "Driver", "NotConforming", "Samples"]

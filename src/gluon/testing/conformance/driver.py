@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import inspect
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-
-from msgspec import Struct
+from typing import Any
 
 from gluon.process import config
-from gluon.schema import Base, Proton, Value
+from gluon.schema import Base, Proton
 from gluon.shim.backend import Backend, Binding, Context, Held, Model, Object
 from gluon.shim.options import OPTIONS
 from gluon.shim.plan.steps import DELETE, MODIFY, Call, Callback
-from gluon.shim.reconcile.calls import BackendCalls, CallFailed, in_thread
+from gluon.shim.reconcile.calls import CallFailed
 from gluon.testing.conformance import inventory
+from gluon.testing.conformance.calling import Calling
 from gluon.testing.conformance.picture import Picture
 from gluon.testing.conformance.said import Said
 from gluon.testing.conformance.told import Told, binding_key
+from gluon.testing.conformance.verdict import Bounds, WasRefused
 
 ONCE, TWICE, AFTER_A_CRASH = "once", "twice", "again after a crash"
 """How often each call is made, and by which instance."""
-
-_SHOWN_CALLS = 20
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class NotConforming(AssertionError):
-    """The backend breaks its contract; the message says with which call, and what came before."""
-
-
-class WasRefused(NotConforming):
-    """The backend said `Refused`."""
-
-
-class Bounds(Struct, frozen=True):
-    """How long a backend may take."""
-
-    patience: float = 30.0
-    """Seconds in which a call must be done, `RetryLater` included."""
-    max_block: float = 0.5
-    """Seconds for which one step of a coroutine may keep the event loop to itself."""
 
 
 class Driver:
@@ -69,45 +42,36 @@ class Driver:
         self, backend: type[Backend], proton: Proton, conf: Any, bounds: Bounds, picture: Picture | None = None
     ) -> None:
         self.said = Said(proton)
-        self._backend = backend
-        self._context = Context(controller="conformance", proton=proton, conf=conf, reports=self.said)
-        self._bounds, self._picture = bounds, picture
-        self._runner = asyncio.Runner()
-        self._instances: list[Backend] = []
-        self._calls: BackendCalls
-        self._fence = 0
-        self._blocked: tuple[Call, float] | None = None
-        self._history: list[Call] = []
+        context = Context(controller="conformance", proton=proton, conf=conf, reports=self.said)
+        self._calling = Calling(backend, context, bounds)
+        self._instances = self._calling.instances
+        self._picture = picture
+        self._proton = proton
         self.told = Told(proton)
         """What the backend was told."""
         self.model = Model(proton)
         """What is wanted: each callback is given it."""
         self.repetition = ONCE
-        self.failed = False
-        """A call has failed: what the backend holds is not known any more."""
 
-    # -- instances ---------------------------------------------------------------------------
+    @property
+    def failed(self) -> bool:
+        """A call has failed: what the backend holds is not known any more."""
+        return self._calling.failed
 
     def start(self) -> None:
-        """Makes an instance and starts it, as a shim at the start of a term.
+        """Starts the first instance.
 
         Raises:
             NotConforming: the shim would not start.
         """
-        name = self._backend.__name__
-        instance = self._life(f"{name}()", lambda: self._backend(self._context))
-        self._life(f"start() of {name}", lambda: self._runner.run(self._bounded(instance.start)))
-        self._instances.append(instance)
-        self._calls = BackendCalls(name, instance, self._bounds.patience, self._stepped)
-        # From the clock, as the shim's: a controller in a lab remembers the largest of the last run.
-        self._fence = max(self._fence + 1, time.time_ns() // 1_000_000)
+        self._instances.start()
 
     def crash(self) -> None:
         """The process dies and another one starts: a new instance, that remembers nothing.
 
         The old one is stopped only at the end of the test, since a crash stops nothing.
         """
-        self.start()
+        self._instances.start()
         self.compare()
 
     def close(self) -> None:
@@ -116,30 +80,7 @@ class Driver:
         Raises:
             NotConforming: one can't be stopped.
         """
-        try:
-            for instance in reversed(self._instances):
-                stop = instance.stop
-                self._life(f"stop() of {self._backend.__name__}", lambda: self._runner.run(self._bounded(stop)))  # noqa: B023 - called at once
-        finally:
-            self._runner.close()
-
-    def _life(self, what: str, step: Callable[[], T]) -> T:
-        __tracebackhide__ = True
-        try:
-            return step()
-        except TimeoutError as error:
-            said = str(error) or f"was not done within {self._bounds.patience:g} s"
-        except (Exception, SystemExit) as error:
-            log.warning("%s raised", what, exc_info=True)
-            said = f"raised {type(error).__name__}: {error}"
-        raise NotConforming(f"{what} {said}")
-
-    async def _bounded(self, method: Callable[[], Any]) -> None:
-        """Calls `start` or `stop`, each `async def` or a plain `def`, as the shim does."""
-        async with asyncio.timeout(self._bounds.patience):
-            result = method() if inspect.iscoroutinefunction(method) else await in_thread(method)
-            if inspect.isawaitable(result):
-                await result
+        self._instances.close()
 
     # -- what is wanted --------------------------------------------------------------------
 
@@ -150,7 +91,7 @@ class Driver:
 
     def forget_all(self) -> None:
         """Nothing is wanted any more."""
-        self.model = Model(self._context.proton)
+        self.model = Model(self._proton)
 
     # -- what the backend is told ----------------------------------------------------------
 
@@ -204,7 +145,7 @@ class Driver:
         try:
             self._call(Callback.BIND_PORT, port)
         except WasRefused:
-            self.failed = False
+            self._calling.failed = False
             return False
         finally:
             if not self.failed:
@@ -248,13 +189,13 @@ class Driver:
     def delete_orphans(self) -> None:
         """Deletes all that the inventory lists, of which nothing is known but what it says."""
         self.forget_all()
-        found = inventory.orphans(self._context.proton, self.inventory() or [])
+        found = inventory.orphans(self._proton, self.inventory() or [])
         for obj in _distinct(found):
             for port in found:
                 if port.id == obj.id and port.base is Base.PORT:
                     self._call(Callback.UNBIND_PORT, port)
             self._call(DELETE[obj.base], obj)
-        self.told = Told(self._context.proton)
+        self.told = Told(self._proton)
         self.compare()
 
     def modify_together(self, objects: Sequence[Object]) -> None:
@@ -280,13 +221,10 @@ class Driver:
             Whether it succeeded, and not whether the controller holds what it should; see `compare`.
         """
         call = _named(callback, obj, previous)
-        self._history.append(call)
-        try:
-            self._runner.run(self._promptly(call))
-        except CallFailed:
-            return False
-        self.told = self.told.after(call)
-        return True
+        [error] = self._calling.attempts([call], self.model)
+        if error is None:
+            self.told = self.told.after(call)
+        return error is None
 
     def must_fail(self, calls: Iterable[tuple[Callback, Object, Object | None]]) -> None:
         """Makes calls for different objects at once while the controller can't be used.
@@ -299,19 +237,12 @@ class Driver:
             if self._has_work(call, told):
                 due.append(call)
             told = told.after(call)  # One may need what another one would have made.
-        self._history += due
-        failures = self._runner.run(self._fail(due))
-        for call, error in zip(due, failures, strict=True):
-            if isinstance(error, NotConforming):
-                raise error
-            if not isinstance(error, CallFailed):
-                raise self._wrong(call, "returned while the controller could not be used: the error was lost")
+        for call, error in zip(due, self._calling.attempts(due, self.model), strict=True):
+            if error is None:
+                raise self._calling.wrong(call, "returned while the controller could not be used: the error was lost")
             if error.refused and not call.callback.removes:
                 said = f"raised Refused while the controller could not be used: {error.reason}"
-                raise self._wrong(call, f"{said}. It would not be made again; raise RetryLater")
-
-    async def _fail(self, calls: Sequence[Call]) -> list[object]:
-        return await asyncio.gather(*map(self._promptly, calls), return_exceptions=True)
+                raise self._calling.wrong(call, f"{said}. It would not be made again; raise RetryLater")
 
     def has_work(self, callback: Callback, obj: Object, previous: Object | None = None) -> bool:
         """Whether the call has to change anything at the controller, as far as that is known."""
@@ -325,15 +256,15 @@ class Driver:
         Raises:
             CallFailed: it can't be asked now.
         """
-        return self._runner.run(self._calls.inventory())
+        return self._instances.run(self._instances.calls.inventory())
 
     def health(self) -> str | None:
         """Why the backend's controller can't be reached; None: it can."""
-        return self._runner.run(self._calls.health())
+        return self._instances.run(self._instances.calls.health())
 
     def writes(self, *methods: str) -> bool:
         """Whether the class has one of these methods of its own."""
-        return any(getattr(self._backend, method) is not getattr(Backend, method) for method in methods)
+        return self._instances.writes(*methods)
 
     def compare(self) -> None:
         """Compares what the controller holds with what it should hold, after the last call.
@@ -348,108 +279,43 @@ class Driver:
         if not problem and self.writes("inventory"):
             problem = self._inventory_problem()
         if problem:
-            raise self._wrong(None, problem)
+            raise self._calling.wrong(None, problem)
 
     def _inventory_problem(self) -> str:
         try:
-            found = self._runner.run(self._patient_inventory())
+            found = self._calling.inventory()
         except (CallFailed, TimeoutError) as error:
             return f"inventory() failed: {error}"
-        return "" if found is None else inventory.difference(self.told, found, self._instances[-1], self._calls)
+        if found is None:
+            return ""
+        return inventory.difference(self.told, found, self._instances.latest, self._instances.calls)
 
-    # -- one call ------------------------------------------------------------------------------
+    # -- calls -----------------------------------------------------------------------------------
 
     def _call(self, callback: Callback, obj: Object, previous: Object | None = None) -> Binding | None:
         """Makes a call, as often as `repetition` says."""
         __tracebackhide__ = True
         call = _named(callback, obj, previous)
-        answer = self._runner.run(self._make(call))
+        answer = self._calling.make(call, self.model)
         if self.repetition == AFTER_A_CRASH:
-            self.start()
+            self._instances.start()
         if self.repetition != ONCE:
-            again = self._runner.run(self._make(call))
+            again = self._calling.make(call, self.model)
             if again != answer:
-                raise self._wrong(call, f"answered {answer}, and then {again}")
+                raise self._calling.wrong(call, f"answered {answer}, and then {again}")
         self.told = self.told.after(call)
         return answer
 
     def _together(self, calls: Sequence[Call]) -> None:
-        async def all_of_them() -> None:
-            for result in await asyncio.gather(*map(self._make, calls), return_exceptions=True):
-                if isinstance(result, BaseException):
-                    raise result
-
-        self._runner.run(all_of_them())
+        self._calling.make_together(calls, self.model)
         for call in calls:
             self.told = self.told.after(call)
         self.compare()
 
-    async def _make(self, call: Call) -> Binding | None:
-        __tracebackhide__ = True
-        self._history.append(call)
-        before = self._pictured(call)
-        try:
-            async with asyncio.timeout(self._bounds.patience):
-                answer = await _retried(lambda: self._calls.make(call, self.model, self._fence))
-        except TimeoutError as error:
-            self._check_blocked()
-            raise self._wrong(call, f"was not done within {self._bounds.patience:g} s") from error
-        except CallFailed as error:
-            kind, wrong = ("was refused", WasRefused) if error.refused else ("failed", NotConforming)
-            raise self._wrong(call, f"{kind}: {error.reason}", wrong) from error
-        self._check_blocked()
-        if self._pictured(call) != before:
-            raise self._wrong(call, "changed its arguments, which the shim goes on using; change a copy")
-        return answer
-
-    def _check_blocked(self) -> None:
-        if self._blocked:
-            call, seconds = self._blocked
-            raise self._wrong(
-                call, f"kept the event loop for {seconds:.1f} s, which all objects share; await, or write a plain def"
-            )
-
-    async def _patient_inventory(self) -> list[Held] | None:
-        async with asyncio.timeout(self._bounds.patience):
-            return await _retried(self._calls.inventory)
-
-    async def _promptly(self, call: Call) -> None:
-        try:
-            async with asyncio.timeout(self._bounds.patience):
-                await self._calls.make(call, self.model, self._fence)
-        except TimeoutError as error:
-            said = f"had not failed after {self._bounds.patience:g} s in which the controller could not be used"
-            raise self._wrong(call, said) from error
-
-    def _stepped(self, call: Call, seconds: float) -> None:
-        if seconds > self._bounds.max_block and self._blocked is None:
-            self._blocked = call, seconds
-
     def _has_work(self, call: Call, told: Told) -> bool:
-        if not self._calls.writes(call.callback):
+        if not self._instances.calls.writes(call.callback):
             return False
         return self._picture is None or self._picture.is_changed_by(call, told)
-
-    def _pictured(self, call: Call) -> list[dict[str, Value]]:
-        """A copy of all that the call can reach."""
-        reached = [call.object, call.previous, *map(self.model.find, sorted(self.model))]
-        return [copy.deepcopy(dict(obj.attributes)) for obj in reached if obj is not None]
-
-    def _wrong(self, call: Call | None, what: str, kind: type[NotConforming] = NotConforming) -> NotConforming:
-        self.failed = True
-        made = "\n  ".join(map(str, self._history[-_SHOWN_CALLS:])) or "none"
-        return kind(f"{call or 'after the last call'} {what}\nThe calls, the last one last:\n  {made}")
-
-
-async def _retried(ask: Callable[[], Awaitable[T]]) -> T:
-    """Asks again after the pause of a `RetryLater`, for as long as it is said."""
-    while True:
-        try:
-            return await ask()
-        except CallFailed as error:
-            if error.delay is None:
-                raise
-            await asyncio.sleep(error.delay)
 
 
 def _named(callback: Callback, obj: Object, previous: Object | None = None) -> Call:

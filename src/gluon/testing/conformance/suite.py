@@ -16,10 +16,11 @@ from gluon.shim import plugins
 from gluon.shim.backend import Backend, Model, Object
 from gluon.shim.plan.steps import DELETE, MODIFY, Callback
 from gluon.shim.reconcile.calls import CallFailed
-from gluon.testing.conformance.driver import AFTER_A_CRASH, ONCE, TWICE, Bounds, Driver, NotConforming, driving
+from gluon.testing.conformance.driver import AFTER_A_CRASH, ONCE, TWICE, Driver, driving
 from gluon.testing.conformance.picture import Picture
 from gluon.testing.conformance.samples import Samples
 from gluon.testing.conformance.told import Told
+from gluon.testing.conformance.verdict import Bounds, NotConforming
 from gluon.testing.stack import Options, render
 
 _MOST_REQUESTS = 50
@@ -308,6 +309,8 @@ class BackendConformance:
             problem = driver.health()
             if problem is not None:
                 raise NotConforming(f"health() says {problem!r} of a controller that does what it is told")
+            for reason in driver.said.losses:
+                raise NotConforming(f"context.lost({reason!r}), and nothing was lost: all would be applied again")
 
     def test_inventory(self, driver: Driver, samples: Samples) -> None:
         """What is held is listed, by an instance that was not there when it was made; then nothing is.

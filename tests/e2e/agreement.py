@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 
 from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import TIMEOUT, until
 
 from .chaos import Owned
 from .observing import api, dump, status
-from .recording import Account, Recording
+from .recording import Recording
 
 PLURALS = {
     "Port": "ports",
@@ -28,12 +29,46 @@ Objects = dict[str, dict[str, Any]]
 """Attributes by `<Object>/<key>`."""
 
 
-def disagreements(stack: LocalStack, recording: Recording, owned: Iterable[Owned], shared: Iterable[str]) -> list[str]:
-    """Everything on which two parties differ; the names in `shared` belong to no owner."""
+def wait_for_agreement(
+    stack: LocalStack,
+    recording: Recording,
+    owned: Iterable[Owned] | None = None,
+    shared: Iterable[str] = (),
+    *,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Waits until no two parties differ.
+
+    Args:
+        stack: proton-server, etcd and the shim that leads.
+        recording: what its backend was told.
+        owned: what clients know of their objects; None: nobody does.
+        shared: objects of no owner, as `<Object>/<key>`.
+        timeout: seconds.
+
+    Raises:
+        AssertionError: they still differ, and where.
+    """
+    found: list[str] = []
+
+    def agree() -> bool:
+        found[:] = disagreements(stack, recording, owned, shared)
+        return not found
+
+    try:
+        until(agree, "all parties agree", timeout)
+    except AssertionError as error:
+        raise AssertionError("\n".join([str(error), *found])) from None
+
+
+def disagreements(
+    stack: LocalStack, recording: Recording, owned: Iterable[Owned] | None, shared: Iterable[str]
+) -> list[str]:
+    """Everything on which two parties differ at this moment; see `wait_for_agreement`."""
     try:
         shown = _shown(stack)
         return [
-            *_of_clients(shown, owned, set(shared)),
+            *([] if owned is None else _of_clients(shown, owned, set(shared))),
             *_of_api(shown),
             *_of_etcd(stack, shown),
             *_of_shim(stack, shown),
@@ -85,6 +120,9 @@ def _of_api(shown: Objects) -> list[str]:
 def _of_etcd(stack: LocalStack, shown: Objects) -> list[str]:
     wanted = {name: _published(each) for name, each in shown.items()}
     ports = {port["id"]: {"tenant_id": port["tenant_id"]} for _, port in _of_type(shown, "Port")}
+    published = dump(stack.etcd, "/proton/net-l3vpn/")
+    for each in published.values():
+        each.pop("binding:token", None)
     registered = {key: {"tenant_id": each["tenant_id"]} for key, each in dump(stack.etcd, "/gluon/port/").items()}
     answers = dump(stack.etcd, "/controller/net-l3vpn/")
     bound = {
@@ -94,7 +132,7 @@ def _of_etcd(stack: LocalStack, shown: Objects) -> list[str]:
     }
     answered = {name: (a.get("host_id"), a.get("vif_type"), a.get("vif_details")) for name, a in answers.items() if a}
     return [
-        *_differences("/proton/ and the API", dump(stack.etcd, "/proton/net-l3vpn/"), wanted),
+        *_differences("/proton/ and the API", published, wanted),
         *_differences("/gluon/port/ and the API", registered, ports),
         *_differences("/controller/ and the API", answered, bound),
         *(f"/controller/ holds {name}, which does not exist" for name in answers.keys() - shown.keys()),
@@ -105,18 +143,27 @@ def _of_etcd(stack: LocalStack, shown: Objects) -> list[str]:
 def _of_shim(stack: LocalStack, shown: Objects) -> list[str]:
     records = dump(stack.etcd, "/shim/SimServer/applied/net-l3vpn/")
     applied = {
-        name: record if record.keys() & {"claimed", "attempted"} else record["attributes"]
+        name: record if record.keys() & {"claimed", "attempt"} else record["attributes"]
         for name, record in records.items()
+    }
+    bindings = {name: applied.pop(name) for name in list(applied) if name.startswith("Port.binding/")}
+    wanted = {
+        f"Port.binding/{port['id']}@{port['host_id']}" for _, port in _of_type(shown, "Port") if _wants_bind(port)
     }
     numbers = status(stack.shim)["protons"].get("net-l3vpn", {"queue": "standby"})
     busy = {name: numbers.get(name) for name in ("queue", "failing", "in_use") if numbers.get(name)}
-    return [*_differences("applied records and the API", applied, _at_backend(shown)), *([str(busy)] if busy else [])]
+    return [
+        *_differences("applied records and the API", applied, _at_backend(shown)),
+        *(f"records of bindings and the API differ on {name}" for name in sorted(bindings.keys() ^ wanted)),
+        *(f"/status/ holds {name}: {said}" for name, said in dump(stack.etcd, "/status/SimServer/").items()),
+        *([str(busy)] if busy else []),
+    ]
 
 
 def _of_backend(recording: Recording, shown: Objects) -> list[str]:
-    account = Account(recording.entries())
-    held = {f"{name}/{key}": attributes for (name, key), attributes in account.objects.items()}
-    hosts = {port["id"]: port["host_id"] for _, port in _of_type(shown, "Port") if port["vif_type"] == "ovs"}
+    account = recording.account()
+    held = {f"{name}/{key}": each.attributes for (name, key), each in account.objects.items()}
+    hosts = {port["id"]: [port["host_id"]] for _, port in _of_type(shown, "Port") if port["vif_type"] == "ovs"}
     return [
         *_differences("the backend and the API", held, _at_backend(shown)),
         *_differences("hosts at the backend and in the API", account.hosts, hosts),

@@ -67,10 +67,40 @@ def get(client: httpx.Client, path: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def shows(client: httpx.Client, port: str, **attributes: Any) -> dict[str, Any]:
+    """The port, once the API shows it with these attributes."""
+    seen: dict[str, Any] = {}
+
+    def look() -> bool:
+        seen.update(get(client, f"/ports/{port}"))
+        return attributes.items() <= seen.items()
+
+    try:
+        until(look, f"port {port} shows {attributes}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {seen}") from None
+    return seen
+
+
 def status(shim: ServerProcess) -> dict[str, Any]:
     """What a shim says of itself."""
     return dict(
         httpx.get(f"{shim.health}/status", timeout=5, trust_env=False, verify=_NO_TLS).raise_for_status().json()
+    )
+
+
+def checks(server: ServerProcess) -> tuple[int, dict[str, Any]]:
+    """The code of a server's `/readyz`, and what it says of each check."""
+    answer = httpx.get(f"{server.health}/readyz", timeout=5, trust_env=False, verify=_NO_TLS)
+    return answer.status_code, {name: check["state"] for name, check in answer.json()["checks"].items()}
+
+
+def manage(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs gluon-manage for the stack's proton-server."""
+    config = ("--config-file", str(stack.directory / "proton-server.conf"))
+    command = [console_script("gluon-manage"), *arguments, *config]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=CLIENT_TIMEOUT, check=False, cwd=stack.directory
     )
 
 

@@ -136,7 +136,8 @@ def test_a_service_that_fails_says_why_until_it_works(running: Running) -> None:
     running.recording.misbehave(key, "modify_service", "raise")
     create(running.client, running.services, id=key, name="blue")
     path = f"/{running.services}/{key}"
-    why = f"SimServer: modify_service of backend {running.backend} raised RuntimeError: the device has no {running.service_type}"
+    told = f"modify_service of backend {running.backend} raised RuntimeError: the device has no {running.service_type}"
+    why = f"SimServer: {told}"
     until(lambda: get(running.client, path)["status_reason"] == why, "the service says what is wrong")
     running.assert_others_bind()
     running.recording.behave(key)

@@ -11,7 +11,8 @@
     /shim/<controller>/leader                          a shim          who is active (lease)
     /shim/<controller>/term                            a shim          the number of its term
     /shim/<controller>/applied/<proton>/<Object>/<key> a shim          the object as the backend got it
-    /shim/<controller>/late/<proton>/<Object>/<key>    a shim          a call that ended after its term
+    /shim/<controller>/late/<proton>/<Object>/<key>    a shim, and     a call that ended after its term
+                                                       proton-server   or is known to nobody else
     /shim/<controller>/requests/<id>                   gluon-manage    a request of an operator
     /shim/<controller>/results/<id>                    a shim          the result of a request
 
@@ -158,7 +159,7 @@ def term(controller: str) -> bytes:
 
 
 def late(controller: str, key: ObjectKey) -> bytes:
-    """A call for the object that ended after its term; the next leader looks after it."""
+    """A call for the object that ended after its term, or may be known to nobody; the leader looks after it."""
     return late_prefix(controller) + key.path
 
 

@@ -97,6 +97,7 @@ class Lease:
             self.id,
             self.ttl,
             self._hold,
+            token=self._transport.current_token,
             max_stall=self._max_stall,
             on_stall=self._on_stall,
         )

@@ -107,7 +107,15 @@ class LeaseKeeper:
     """The thread that renews one lease, every third of its TTL."""
 
     def __init__(
-        self, endpoints: Endpoints, lease: int, ttl: int, hold: Hold, *, max_stall: float, on_stall: OnStall | None
+        self,
+        endpoints: Endpoints,
+        lease: int,
+        ttl: int,
+        hold: Hold,
+        *,
+        token: str,
+        max_stall: float,
+        on_stall: OnStall | None,
     ) -> None:
         """Prepares the thread.
 
@@ -116,6 +124,7 @@ class LeaseKeeper:
             lease: its id.
             ttl: seconds that etcd granted.
             hold: is extended here, and beaten by the event loop.
+            token: of a login, to begin with; empty: none.
             max_stall: seconds for which a blocked event loop keeps its lease.
             on_stall: told when the event loop is blocked and when it is back.
 
@@ -128,7 +137,7 @@ class LeaseKeeper:
         self._hold = hold
         self._max_stall = max_stall
         self._on_stall = on_stall
-        self._servers = _Servers(endpoints)
+        self._servers = _Servers(endpoints, token)
         self._stop = threading.Event()
         self._due = now() + ttl / 3
         self._longest_stall = 0.0
@@ -208,12 +217,12 @@ class LeaseKeeper:
 class _Servers:
     """The servers of a cluster, called synchronously: one channel each, one of them in use."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, token: str) -> None:
         self._endpoints = endpoints
         secret = credentials(endpoints) if endpoints.tls else None
         self._channels = [(host, _channel(host, secret)) for host in endpoints.hosts]
         self._current = 0
-        self._token = ""
+        self._token = token
 
     def close(self) -> None:
         """Closes the channels; a call that is under way fails."""
@@ -232,7 +241,7 @@ class _Servers:
         for remaining in reversed(range(len(self._channels))):
             host, channel = self._channels[self._current]
             try:
-                return self._renew_at(channel, lease, seconds)
+                return self._renew_at(channel, lease, ttl, seconds)
             except grpc.RpcError as error:
                 reason = failure.translate(error, f"renew lease {lease:x}", host, self._endpoints.user)
                 if isinstance(reason, LeaseLost):
@@ -243,25 +252,27 @@ class _Servers:
             between()
         raise AssertionError("endpoints always name a host")
 
-    def _renew_at(self, channel: grpc.Channel, lease: int, seconds: float) -> int:
+    def _renew_at(self, channel: grpc.Channel, lease: int, ttl: int, seconds: float) -> int:
         # A stream of one message each way is a unary call on the wire, and gets a timeout like any other.
         path, answer = "/etcdserverpb.Lease/LeaseKeepAlive", pb.LeaseKeepAliveResponse.FromString
         request = pb.LeaseKeepAliveRequest(ID=lease)
-        token = self._login(channel, seconds)
+        token = self._login(channel, ttl)
         try:
             return int(_call(channel, path, request, answer, seconds, token).TTL)
         except grpc.RpcError as error:
             if not self._endpoints.user or not failure.stale_token(error, has_token=bool(token)):
                 raise
         self._token = ""
-        return int(_call(channel, path, request, answer, seconds, self._login(channel, seconds)).TTL)
+        return int(_call(channel, path, request, answer, seconds, self._login(channel, ttl)).TTL)
 
-    def _login(self, channel: grpc.Channel, seconds: float) -> str:
+    def _login(self, channel: grpc.Channel, ttl: int) -> str:
         """The token to send; empty without a user, and where etcd wants none."""
         if not self._endpoints.user or self._token:
             return self._token
         request = pb.AuthenticateRequest(name=self._endpoints.user, password=self._endpoints.password)
         answer = pb.AuthenticateResponse.FromString
+        # Checking a password is slow by design, the more so on a loaded machine.
+        seconds = min(self._endpoints.timeout, max(ttl / 3, _LEAST_TIME))
         try:
             response = _call(channel, "/etcdserverpb.Auth/Authenticate", request, answer, seconds, "")
         except grpc.RpcError as error:

@@ -91,6 +91,11 @@ class Transport:
         """What a stream sends along; `hasleader` ends it when the server loses its cluster."""
         return (*_metadata(await self.token(connection)), ("hasleader", "true"))
 
+    @property
+    def current_token(self) -> str:
+        """The token of the last login; empty when there is none."""
+        return self._token
+
     async def token(self, connection: Connection) -> str:
         """The token to send; logs in when there is none.  Empty without a user.
 

@@ -103,7 +103,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 class _ControlPlane:
-    """What publisher and answers know, for the use cases."""
+    """The knowledge of publisher and answers, for the use cases."""
 
     def __init__(self, publisher: Publisher, answers: Answers) -> None:
         self._publisher = publisher

@@ -211,6 +211,34 @@ def test_a_second_server_with_another_database_overwrites_nothing(own_etcd, make
     refused(first, f"etcd was filled by database {ours[0]}")
 
 
+def test_a_running_server_whose_etcd_is_replaced_by_that_of_another_database(own_etcd, make_server, tmp_path):
+    with LocalEtcd(tmp_path / "other", name="other") as other:
+        theirs = type(own_etcd)(other)
+        second = make_server(theirs, tmp_path / "second")
+        second.start_in_step()
+        for _ in range(30):
+            second.create_port()
+        second.assert_in_step(theirs)
+        assert second.stop(8) == 0
+        before = everything(theirs)
+    server = make_server(own_etcd)
+    server.start_in_step()
+    server.create_port()
+    server.assert_in_step(own_etcd)
+    assert server.stop(8) == 0
+    server.start_in_step()  # So that it has filled nothing itself.
+    own_etcd.etcd.stop()
+    own_etcd.etcd.wipe()
+    shutil.copytree(other.data_directory, own_etcd.etcd.data_directory)
+    own_etcd.etcd.start()
+    refused(server, f"etcd was filled by database {theirs_id(second)}")
+    assert everything(own_etcd) == before
+
+
+def theirs_id(server) -> str:
+    return str(server.rows("SELECT id FROM deployment")[0][0])
+
+
 def test_objects_of_nobody_known_are_left_alone(own_etcd, make_server):
     key = f"/proton/net-l3vpn/Port/{uuid.uuid4()}"
     own_etcd.put(key, {"id": "x"})

@@ -11,9 +11,8 @@ import pytest_asyncio
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.etcd import Client, Endpoints, FenceBroken, FencedWriter, WriteRefused
-from gluon.proton.publish.deployment import encode_serial
 from gluon.proton.publish.item import MOST_COMPARED, Item, operation
-from gluon.proton.publish.publisher import Serial
+from gluon.proton.publish.serial import Serial, encode_serial
 from gluon.proton.publish.session import living_sessions, open_session
 
 PORT = ObjectKey("net-l3vpn", "Port", "p")

@@ -9,10 +9,9 @@ from gluon.proton.publish.deployment import (
     Action,
     DatabaseSide,
     EtcdSide,
-    decode_serial,
-    encode_serial,
     judge,
 )
+from gluon.proton.publish.serial import decode_serial, encode_serial
 from gluon.proton.storage import Deployment
 
 

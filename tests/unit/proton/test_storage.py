@@ -324,7 +324,7 @@ async def test_bindings_by_port_and_host(database):
     changed = replace(rows[1], state=BindingState.LOST, vif_type="")
     await database.write(lambda tx: tx.bindings("net-l3vpn").put(changed))
     await database.write(lambda tx: tx.bindings("net-l3vpn").delete("p", "h2"))
-    await database.write(lambda tx: tx.bindings("net-l3vpn").delete_all("q"))
+    await database.write(lambda tx: tx.bindings("net-l3vpn").delete("q", rows[2].host))
     found = await database.read(lambda tx: tx.bindings("net-l3vpn").of_many(["p", "q"]))
     assert found == {"p": [changed], "q": []}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from typing import Any
+from typing import Any, Self
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
@@ -155,9 +155,9 @@ class SimulatedCalls:
         if other and not self._world.troubled:
             return f"bound on {other[0]}, which is not wanted"
         before = self.bound.get((obj.id, call.host))
-        if before and self._is_sure(call.key) and self._world.answered_token(obj.id, call.host) == call.token:
-            if before["profile"] == obj["profile"]:
-                return "bound already"
+        answered = self._world.answered_token(obj.id, call.host) == call.token
+        if before and answered and before["profile"] == obj["profile"] and self._is_sure(call.key):
+            return "bound already"
         return ""
 
     def _judge_unbind(self, call: Call, obj: Object) -> str:
@@ -166,7 +166,7 @@ class SimulatedCalls:
             return "is not bound"
         if place in self.bound and self.bound[place]["host_id"] != obj["host_id"]:
             return "not as it was bound"
-        if len(self.hosts(obj.id)) > 1:
+        if self.hosts(obj.id) - {call.host}:
             return ""
         for other in self.objects.values():
             if other.base is Base.SERVICE_BINDING and self._port_of(other) == obj.id:
@@ -230,7 +230,13 @@ class Shim:
         self.events: dict[bytes, deque[Event]] = {keys.PROTON: deque(), keys.CONTROLLER: deque()}
         self.feed = Feed({world.proton.name: world.proton}, {world.proton.name: self.state}, self._wake)
         self.reconciler = ProbedReconciler(
-            self.state, world.backend, self, self.leading, Statuses(), OURS, PACE  # type: ignore[arg-type]
+            self.state,
+            world.backend,
+            self,
+            self.leading,
+            Statuses(),
+            OURS,
+            PACE,  # type: ignore[arg-type]
         )
         self.reconciler.world = world
         self.tasks: list[asyncio.Task[None]] = []
@@ -286,8 +292,7 @@ class Shim:
 
     @property
     def is_at_rest(self) -> bool:
-        queue = self.reconciler.queue
-        return not (len(queue) or queue._later or any(self.events.values()))
+        return self.reconciler.queue.is_empty and not any(self.events.values())
 
     def memory(self) -> Memory:
         return Memory(
@@ -330,7 +335,7 @@ class World:
         self.fence = 0
         self.shim: Shim
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         await self.restart()
         return self
 
@@ -508,7 +513,7 @@ class World:
                 assert not isinstance(step, Call | Refresh | Drop), f"{key} was not woken for {step}"
 
     def _has_calls(self, old: Shim) -> bool:
-        return bool(old.reconciler._under_way or old.reconciler.late)
+        return old.reconciler.has_calls or bool(old.reconciler.late)
 
     # -- what must have come of it ---------------------------------------------------------
 
@@ -526,6 +531,8 @@ class World:
         assert not self.backend.complaints, self.backend.complaints
         wanted = {key: obj for key in self.state.desired if (obj := self.state.desired.find(key))}
         bound = {(key, host) for key in wanted for host in self._hosts_due(key)}
+        # Where another has the port on a host that nobody wants, what was prepared before may stay.
+        bound |= {place for place in self.backend.bound if self._may_stay(*place)}
         present = {key: obj for key, obj in wanted.items() if self._shall_be_there(obj, wanted, bound)}
         vague = self._vague(wanted)
         told, due = set(self.backend.objects) - vague, set(present) - vague
@@ -575,18 +582,18 @@ class World:
         refused = {host for host, entry in entries.items() if entry.vif_type == BINDING_FAILED}
         assert set(entries) - refused == due, f"{key}: answered {entries}, bound {due}"
 
+    def _may_stay(self, key: ObjectKey, host: str) -> bool:
+        wish = self.state.wishes(key).get(host)
+        return wish is not None and OURS.owns(host) and self._is_in_use(key) and not wish.port.active
+
     def _hosts_due(self, key: ObjectKey) -> list[str]:
         wishes, answer = self.state.wishes(key), self.answer_of(key)
         theirs = {host for host, entry in answer.bindings.items() if entry.controller == "other"}
-        active = answer.active
-        usurped = active is not None and active.controller == "other" and active.host_id not in wishes
+        usurped = bool(theirs - wishes.keys())
         return [
             host
             for host, wish in wishes.items()
-            if OURS.owns(host)
-            and host not in theirs
-            and not (wish.port.active and usurped)
-            and wish.port["vnic_type"] != REFUSED
+            if OURS.owns(host) and host not in theirs and not usurped and wish.port["vnic_type"] != REFUSED
         ]
 
     def _is_in_use(self, key: ObjectKey) -> bool:

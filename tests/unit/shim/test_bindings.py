@@ -225,9 +225,7 @@ def test_the_target_controller_prepares_beside_the_answer_of_the_source() -> Non
     writes = outcome.claim(call, state, TARGET)
     assert writes is not None
     assert writes.answer is not None
-    assert writes.answer.answer == PortAnswer.of(
-        entry("source", "host-1", "a"), [entry("target", "host-2", "i", "")]
-    )
+    assert writes.answer.answer == PortAnswer.of(entry("source", "host-1", "a"), [entry("target", "host-2", "i", "")])
     assert set(writes.records) == {P, ON_2}
 
 

@@ -257,9 +257,7 @@ def test_a_type_that_the_model_does_not_have_is_only_named() -> None:
     ],
     ids=["one host", "two hosts", "a foreign host", "no host"],
 )
-def test_an_orphaned_port_is_unbound_wherever_it_is_and_deleted(
-    listed: list[dict[str, str]], hosts: list[str]
-) -> None:
+def test_an_orphaned_port_is_unbound_wherever_it_is_and_deleted(listed: list[dict[str, str]], hosts: list[str]) -> None:
     state = state_of({})
     orphans = compare([Held("Port", P.key, None, attributes) for attributes in listed], state, JUDGE).orphans
     assert set(orphans) == {P, *(keys.binding(P, host) for host in hosts)}

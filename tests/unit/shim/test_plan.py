@@ -115,7 +115,11 @@ STEPS = {
         f"bind_port {P} on host-1",
     ),
     "a bound port": (Situation([TO_BIND], IS_BOUND, RESTING), P, "Nothing"),
-    "a bound port that was published again": (Situation([replace(TO_BIND, revision=2)], IS_BOUND, RESTING), P, "Nothing"),
+    "a bound port that was published again": (
+        Situation([replace(TO_BIND, revision=2)], IS_BOUND, RESTING),
+        P,
+        "Nothing",
+    ),
     "a bound port that is asked for again": (
         Situation([TO_BIND], IS_BOUND, RESTING, token="again"),
         P,

@@ -88,19 +88,37 @@ def test_old_news_of_an_answer_is_ignored() -> None:
     assert not state.answer(key).exists
 
 
-def test_a_dropped_answer_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("mirror_first", [False, True])
+def test_a_dropped_answer_leaves_nothing_behind(*, mirror_first: bool) -> None:
     """Whichever is first: the result of our own delete, or the mirror's news of it."""
-    for mirror_first in (False, True):
-        state, key = State(L3VPN), port().id
-        state.hear(key, HeldAnswer(answer=NOBODY, revision=5))
-        gone = HeldAnswer(answer=NOBODY, revision=6, exists=False)
-        if mirror_first:
-            state.settle(key, 6)
-            state.hear(key, gone)
-        else:
-            state.hear(key, gone)
-            state.settle(key, 6)
-        assert state.keys() == set()
+    state, key = State(L3VPN), port().id
+    state.hear(key, HeldAnswer(answer=NOBODY, revision=5))
+    gone = HeldAnswer(answer=NOBODY, revision=6, exists=False)
+    if mirror_first:
+        state.settle(key, 6)
+        state.wrote(key, gone)
+    else:
+        state.wrote(key, gone)
+        state.settle(key, 6)
+    assert state.keys() == set()
+
+
+def test_an_answer_that_was_deleted_before_we_heard_that_it_was_written_stays_deleted() -> None:
+    """The watch may be ahead of the response to our write; else each claim would fail for good."""
+    state, key, ours = State(L3VPN), port().id, HeldAnswer(PortAnswer(controller="ours"), revision=5)
+    assert state.hear(key, ours) == {key}
+    assert state.settle(key, 7) == {key}
+    assert state.wrote(key, ours) == set()
+    assert not state.answer(key).exists
+
+
+def test_our_own_write_is_known_before_the_mirror_tells_of_it() -> None:
+    state, key = State(L3VPN), port().id
+    state.hear(name("Port", 2), HeldAnswer(NOBODY, revision=5))
+    written = HeldAnswer(PortAnswer(controller="ours"), revision=5)  # In the same transaction.
+    assert state.wrote(key, written) == {key}
+    assert state.hear(key, written) == set()
+    assert state.answer(key) == written
 
 
 def test_a_model_is_a_picture() -> None:

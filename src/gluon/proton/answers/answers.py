@@ -1,6 +1,6 @@
-"""Applies what controllers say, in batches, and gives up on what nobody confirms.
+"""Applies controllers' answers and statuses, in batches, and gives up bindings that nobody confirms.
 
-Level-triggered: an answer that changes only marks its port.  What follows is found out from the
+Level-triggered: an answer that changes only marks its port.  The consequence is found out from the
 port's rows and the latest answer, whatever came in between.
 """
 
@@ -21,6 +21,7 @@ from gluon.etcd import Client
 from gluon.proton.answers import ports, statuses
 from gluon.proton.answers.following import Following
 from gluon.proton.answers.ports import PortBook, differing
+from gluon.proton.answers.releases import Releases
 from gluon.proton.answers.statuses import StatusBook
 from gluon.proton.storage import ANSWER, Database, DatabaseUnavailable, Transaction
 from gluon.schema import Proton
@@ -40,7 +41,7 @@ RETRY = 1.0
 
 
 class Etcd(Protocol):
-    """What is to be known of etcd, from whoever fills it."""
+    """The state of etcd, from whoever fills it."""
 
     @property
     def in_step(self) -> bool:
@@ -72,6 +73,7 @@ class Answers:
         self._grace = grace
         self._ports = PortBook(protons)
         self._statuses = StatusBook(protons)
+        self._releases = Releases(database, client, protons, self._ports, self._is_certain, grace=grace)
         self._wake = asyncio.Event()
         self._ports_following = Following(client, keys.CONTROLLER, "answers", self._ports, self._ports_heard)
         self._statuses_following = Following(client, keys.STATUS, "statuses", self._statuses, self._statuses_heard)
@@ -102,6 +104,7 @@ class Answers:
             tasks.create_task(self._apply_answers(), name="apply answers")
             tasks.create_task(self._apply_statuses(), name="apply statuses")
             tasks.create_task(self._confirm(), name="confirm bindings")
+            tasks.create_task(self._releases.run(), name="released bindings")
 
     async def _ports_heard(self, *, first: bool) -> None:
         """After a list, looks which ports have another answer than their rows, or had one that was dropped."""

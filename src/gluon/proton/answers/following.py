@@ -1,4 +1,4 @@
-"""One watch on a prefix, through outages and the loss of etcd, into a book of what is there."""
+"""One watch on a prefix, through outages and the loss of etcd, into a book of the keys that are there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RETRY = 1.0
 
 
 class Book(Protocol):
-    """Keeps what is known."""
+    """Keeps the latest value of each key, in its own terms."""
 
     def begin(self) -> None:
         """A list follows; nothing that was known before counts any more."""
@@ -37,7 +37,7 @@ class Following:
         Args:
             client: etcd.
             prefix: what the keys begin with.
-            what: they are, e.g. `answers`.
+            what: their name in messages, e.g. `answers`.
             book: takes the events.
             heard: called after the book has taken changes, but not before it has all that is there;
                 `first` says that it has just come to have that.

@@ -1,4 +1,4 @@
-"""What controllers answer for ports: `/controller/`."""
+"""The controllers' answers for ports: `/controller/`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class PortBook:
         self.dirty: dict[ObjectKey, str] = {}
         """Ports to look at, with the reason for which a binding without an answer is lost; empty: its
         controller has dropped it."""
+        self.dropped: set[tuple[ObjectKey, str, str]] = set()
+        """Port, host and controller of the entries that the watch has shown go; for `releases` to take."""
         self.listed = 0
         """How many lists were begun."""
         self._protons = protons
@@ -58,6 +60,7 @@ class PortBook:
         self.listed += 1
         self._answers.clear()
         self._problems.clear()
+        self.dropped.clear()
         self._certain = set()
 
     def take(self, event: Event, *, listing: bool) -> None:
@@ -78,6 +81,8 @@ class PortBook:
             return
         if self._certain is not None:
             self._certain.add(key)
+        if key not in self._problems:
+            self.dropped.update((key, *entry) for entry in _entries(before) - _entries(after))
         if problem_before or key in self._problems or _is_news(before, after):
             self.dirty[key] = ""
 
@@ -131,6 +136,10 @@ class PortBook:
         return checked_answer(self._protons[key.proton], answer)
 
 
+def _entries(answer: PortAnswer) -> set[tuple[str, str]]:
+    return {(host, each.controller) for host, each in answer.bindings.items()}
+
+
 def _is_news(before: PortAnswer, after: PortAnswer) -> bool:
     """Whether a row may change: a claim says nothing to it, results and losses do."""
     known, now = before.bindings, after.bindings
@@ -170,7 +179,7 @@ def _differs(level: Level, rows: Iterable[StoredBinding]) -> bool:
 
 
 def _with_doubt(tx: Transaction, level: Level) -> PortAnswer:
-    """The answer; where an absent one is not certain, what a claim would say, which is nothing."""
+    """The answer; where an absent one is not certain, a claim stands for it, which says nothing to a row."""
     answer = level.answer
     if level.certain:
         return answer

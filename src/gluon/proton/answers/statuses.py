@@ -1,4 +1,4 @@
-"""What controllers say of objects, and which controllers are alive: `/status/`."""
+"""The controllers' statuses of objects, and which controllers are alive: `/status/`."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class StatusBook:
         return controller in self._alive
 
     def statuses(self, said: Iterable[Said]) -> dict[Said, Status | None]:
-        """What is said now, for a transaction; None: nothing."""
+        """The statuses now, for a transaction; None: there is none."""
         return {each: self._statuses.get(each) for each in said}
 
     def vanished(self, before: Iterable[Said]) -> list[Said]:
-        """What was said before and no controller says any more."""
+        """Those that were there before and are no more."""
         return [each for each in before if each not in self._statuses]
 
     def _note(self, controller: str, key: ObjectKey, value: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""gluon-manage: what an operator decides by hand about a database, an etcd and their controllers.
+"""gluon-manage: decisions that an operator takes by hand, about a database, an etcd and their controllers.
 
 Belongs here: the commands, each in a module of its own, and how they speak to a person.
 Does not belong here: anything that a server does by itself.

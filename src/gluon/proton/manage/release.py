@@ -127,7 +127,7 @@ async def _release_controller(client: Client, controller: str, *, force: bool) -
 
 
 async def _release_claims(client: Client, controller: str, guards: list[Compare]) -> tuple[int, int]:
-    """Releases what it has now; returns how many ports, and how many changed at the same moment."""
+    """Releases all that it has now; returns how many ports, and how many changed at the same moment."""
     operations: list[Op] = []
     async for page in client.pages(keys.CONTROLLER):
         for item in page.items:

@@ -1,4 +1,4 @@
-"""Asks controllers something through etcd, and waits for what comes of it."""
+"""Asks controllers something through etcd, and waits for the results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POLL = 0.1
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Adds what all requests have in common."""
+    """Adds the arguments that all requests have in common."""
     command.add_argument("--controller", metavar="NAME", help="the controller to ask; left out: all that are alive")
     command.add_argument(
         "--timeout",
@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 async def ask(arguments: argparse.Namespace, settings: Settings, stop: asyncio.Event, request: Request) -> int:
-    """Asks the controllers that the arguments name, all at once, and shows what came of it.
+    """Asks the controllers that the arguments name, all at once, and shows the results.
 
     Returns:
         0: all have done it; 1: one has not, or has not answered in time.

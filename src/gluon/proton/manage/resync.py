@@ -45,7 +45,7 @@ READ_AT_ONCE = 1000
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """What a resync would change in etcd."""
+    """The changes that a resync would make in etcd."""
 
     objects: int
     """Objects of the database."""

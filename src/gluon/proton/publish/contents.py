@@ -1,4 +1,4 @@
-"""What etcd holds of a server's protons, beside what the database has."""
+"""The objects of a server's protons, as etcd lists them and as the database does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon.schema import Proton
 
 
 class Contents(Struct, frozen=True, kw_only=True):
-    """What is below `/proton/` and `/gluon/port/`."""
+    """Everything below `/proton/` and `/gluon/port/`, for these protons."""
 
     values: dict[ObjectKey, bytes]
     """Published objects; empty values in a list of keys only."""

@@ -26,13 +26,10 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import Epoch, MalformedRecord, decode
 from gluon.etcd import Client, Get, GetResult, KeyValue, Response
+from gluon.proton.publish.serial import decode_serial
 from gluon.proton.storage import Database, Deployment, Transaction
 from gluon.schema import Proton
 
-SERIAL_DIGITS = 20
-"""Zero padded, so that etcd, which compares bytes, compares numbers."""
-HIGHEST_SERIAL = 2**62
-"""Anything beyond is nobody's: SQLite's ids end at 2**63."""
 MOST_SKIPPED = 2**24
 """Ids have 63 bits: enough for 500 billion starts."""
 
@@ -40,7 +37,7 @@ ADVICE = "or make etcd follow this database: gluon-manage resync"
 
 
 class Action(enum.Enum):
-    """What a publisher may do."""
+    """The choices of a publisher."""
 
     PUBLISH = enum.auto()
     """They are in step."""
@@ -53,19 +50,19 @@ class Action(enum.Enum):
 
 
 class Verdict(Struct, frozen=True):
-    """What follows from both sides."""
+    """The conclusion from both sides."""
 
     action: Action
     sentence: str = ""
     """Why, unless they are in step."""
     adopt: bool = False
-    """Of a fill: it goes on with the epoch that is in etcd, whose publisher is gone."""
+    """The fill goes on with the epoch that is in etcd, whose publisher is gone."""
     loss: bool = False
-    """Of a fill: etcd had it all before; False: it is the first one."""
+    """The fill makes good a loss; False: it is the first one."""
 
 
 class EtcdSide(Struct, frozen=True, kw_only=True):
-    """What etcd says."""
+    """Etcd's marks, as they were read."""
 
     epoch: Epoch | None
     epoch_revision: int
@@ -80,7 +77,7 @@ class EtcdSide(Struct, frozen=True, kw_only=True):
 
 
 class DatabaseSide(Struct, frozen=True, kw_only=True):
-    """What the database says."""
+    """The database's marks, as they were read."""
 
     deployment: Deployment
     """As it was before etcd was read."""
@@ -185,8 +182,8 @@ async def check_deployment(
 ) -> tuple[Verdict, EtcdSide]:
     """Compares the database with etcd.
 
-    Both go on while they are read.  The database's serial is read before etcd's, and what may not be
-    below etcd's after it, so that neither can look older than it is.
+    Both go on while they are read.  The database's serial is read before etcd's, its highest id after
+    it, so that neither can look older than it is.
 
     Args:
         database: the one side.
@@ -232,22 +229,6 @@ async def find_loss(database: Database, client: Client, protons: Mapping[str, Pr
 def skip_ids(tx: Transaction) -> None:
     """Leaves out a random number of outbox ids; once for each start of a server."""
     tx.outbox.raise_above(tx.outbox.highest() + randbelow(MOST_SKIPPED))
-
-
-def encode_serial(serial: int) -> bytes:
-    """As etcd holds it."""
-    return b"%0*d" % (SERIAL_DIGITS, serial)
-
-
-def decode_serial(value: bytes) -> int:
-    """Reads it back.
-
-    Raises:
-        MalformedRecord: it is no such number.
-    """
-    if len(value) != SERIAL_DIGITS or not value.isdigit() or int(value) > HIGHEST_SERIAL:
-        raise MalformedRecord(f"expected {SERIAL_DIGITS} digits, at most {HIGHEST_SERIAL}, got {value[:64]!r}")
-    return int(value)
 
 
 def _item(response: Response) -> KeyValue | None:

@@ -18,7 +18,8 @@ from gluon.contract.keys import ObjectKey
 from gluon.contract.records import Epoch, encode
 from gluon.etcd import Client, Compare, FenceBroken, Op, Put, Txn
 from gluon.proton.publish.contents import all_keys, read_contents
-from gluon.proton.publish.deployment import EtcdSide, Verdict, encode_serial
+from gluon.proton.publish.deployment import EtcdSide, Verdict
+from gluon.proton.publish.serial import encode_serial
 from gluon.proton.publish.session import Session
 from gluon.proton.storage import Database, Transaction
 from gluon.schema import Proton
@@ -52,6 +53,11 @@ class Filling:
         self._record = Epoch(database="", id="", complete=False)
         self._last = 0
         self._progress = time.monotonic()
+
+    @property
+    def epoch(self) -> str:
+        """The id of the epoch."""
+        return self._record.id
 
     @property
     def total(self) -> int:

@@ -1,4 +1,4 @@
-"""What etcd shall hold of each object: read from the database, and made into operations."""
+"""Each object as etcd shall hold it: read from the database, and made into operations."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read_items(tx: Transaction, pending: Sequence[Pending], url: str) -> list[It
     items: list[Item] = []
     for (proton, name), group in by_type.items():
         rows = tx.known_objects(proton, name)
-        if rows is None:  # Of a type that no model has any more only the deletion is left to publish.
+        if rows is None:  # No model has the type any more: only the deletion is left to publish.
             items += [Item(key=each.key, ids=each.ids, value=None) for each in group]
             continue
         wanted = [each.key.key for each in group]
@@ -104,7 +104,7 @@ def _item(
     is_port = bindings is not None
     if stored is None:
         return Item(key=pending.key, ids=pending.ids, value=None, is_port=is_port)
-    # What the server itself sets is no wish: published, each answer would come back as a new one.
+    # Attributes that the server itself sets are no wishes: published, each answer would come back as a new one.
     attributes = {
         name: stored.attributes[name] for name, attribute in object_type.attributes.items() if not attribute.read_only
     }

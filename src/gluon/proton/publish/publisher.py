@@ -1,4 +1,4 @@
-"""The outbox publisher: what the transactions committed goes to etcd, the latest state of each object.
+"""The outbox publisher: every committed change goes to etcd, as the latest state of its object.
 
 Several servers may share a database.  docs/adr/0003-outbox.md gives the rules by which at any time
 at most one of them writes an object, and why nothing old is ever written over something new.  Before
@@ -12,21 +12,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from gluon.contract import keys
 from gluon.etcd import (
     Client,
     ClusterReplaced,
-    Compare,
     EtcdError,
     FenceBroken,
     FencedWriter,
-    Op,
-    Put,
-    Txn,
     WriteRefused,
 )
 from gluon.proton.metrics import IN_STEP, OUTBOX_PENDING
@@ -36,12 +31,12 @@ from gluon.proton.publish.deployment import (
     EtcdSide,
     Verdict,
     check_deployment,
-    encode_serial,
     find_loss,
 )
 from gluon.proton.publish.filling import Filling
 from gluon.proton.publish.item import operation, read_round
 from gluon.proton.publish.refusals import Refusals
+from gluon.proton.publish.serial import Serial
 from gluon.proton.publish.session import Session, living_sessions, open_session
 from gluon.proton.publish.settling import Settling
 from gluon.proton.publish.standing import CONNECTED, STARTING, Standing, outage
@@ -66,29 +61,8 @@ class _CheckAgain(Exception):
     """Database and etcd are not as they were when the session began."""
 
 
-class Serial:
-    """How far etcd is filled, as part of each transaction that fills it."""
-
-    def __init__(self, known: int) -> None:
-        self.known = known
-        """What etcd certainly had at some moment of this session."""
-        self.newest: dict[Hashable, int] = {}
-        """By key, the outbox id that is being published."""
-
-    def seal(self, written: Sequence[Hashable]) -> Op:
-        """Raises it to the highest id among these.
-
-        An etcd that came back older is below what was known, and stays there: raised, it would look as
-        if it held everything up to here.
-        """
-        number = encode_serial(max((self.newest[key] for key in written), default=0))
-        raised = Txn([Compare.value_greater(keys.SERIAL, number)], [], [Put(keys.SERIAL, number)])
-        before = encode_serial(self.known - 1) if self.known else b""
-        return Txn([Compare.value_greater(keys.SERIAL, before)], [raised])
-
-
 class _Work:
-    """What belongs to one session."""
+    """Everything that lives as long as one session."""
 
     def __init__(self, session: Session, settling: Settling, refusals: Refusals, serial: Serial) -> None:
         self.session = session
@@ -125,8 +99,11 @@ class Publisher:
         self._client = client
         self._protons = protons
         self._url = url
-        self._refill = "a resync was asked for" if refill else ""
-        """Why etcd is to be filled although nothing else tells of it."""
+        self._ordered = refill
+        self._suspicion = ""
+        """Why etcd is to be filled although the deployment doesn't show it: a hint that it was replaced."""
+        self._epoch = ""
+        """The epoch that etcd had when last there was no suspicion."""
         self._standing = STARTING
         self._was_filled = False
         self._wake = asyncio.Event()
@@ -154,11 +131,6 @@ class Publisher:
         """Whether this publisher has filled an etcd that had lost something."""
         return self._was_filled
 
-    def suspect(self, reason: str) -> None:
-        """Takes a hint that etcd was replaced: everything is published again where that is safe."""
-        self._refill = self._refill or reason
-        self._wake.set()
-
     async def run(self) -> None:
         """Publishes without end; outages of etcd and of the database are waited for."""
         while True:
@@ -169,8 +141,7 @@ class Publisher:
             except ClusterReplaced as error:
                 log.warning("%s", error)
                 self._client.forget_history()
-                self.suspect(str(error))
-                continue
+                self._suspicion = str(error)
             except EtcdError as error:
                 await self._note_outage(error)
             except DatabaseUnavailable:
@@ -201,13 +172,17 @@ class Publisher:
 
     async def _judge(self, session: str | None) -> tuple[Verdict, EtcdSide]:
         verdict, etcd = await check_deployment(self._database, self._client, session=session)
-        if session is None and verdict.action is Action.PUBLISH and not self._refill:
+        if self._ordered:
+            return Verdict(Action.FILL, "a resync was asked for", loss=True), etcd
+        if verdict.action is not Action.PUBLISH or etcd.epoch is None:
+            return verdict, etcd
+        if session is None and not self._suspicion:
             lost = await find_loss(self._database, self._client, self._protons)
-            if lost is not None:
-                self.suspect(f"etcd lacks {lost}, which was published before")
-        ordered = self._refill and not self.filled.done()
-        if self._refill and (verdict.action in (Action.PUBLISH, Action.WAIT) or ordered):
-            verdict = Verdict(Action.FILL, self._refill, loss=True)
+            self._suspicion = f"etcd lacks {lost}, which was published before" if lost is not None else ""
+        if self._suspicion and self._epoch in ("", etcd.epoch.id):
+            return Verdict(Action.FILL, self._suspicion, loss=True), etcd
+        # Otherwise another server has had the same suspicion, and has filled it meanwhile.
+        self._suspicion, self._epoch = "", etcd.epoch.id
         return verdict, etcd
 
     @asynccontextmanager
@@ -239,7 +214,7 @@ class Publisher:
         self._stand(_standing(work, verdict))
 
     async def _publish_pending(self, work: _Work, writer: FencedWriter) -> float:
-        """Publishes what is pending now; returns the seconds after which to look again."""
+        """Publishes all that is pending now; returns the seconds after which to look again."""
         limit = ROWS_AT_ONCE + work.settling.rows + work.refusals.rows
         read = partial(read_round, session=work.session.id, limit=limit, url=self._url)
         found = await self._database.read(read)
@@ -269,14 +244,14 @@ class Publisher:
             begun.objects,
             begun.vanished,
         )
-        self._refill = ""
+        self._ordered, self._suspicion, self._epoch = False, "", begun.epoch
         work.filling = self.filling = None
         self._stand(CONNECTED)
         if not self.filled.done():
             self.filled.set_result(begun)
 
     async def _tick(self, work: _Work) -> None:
-        """Once in a while: the deployment, and what dead sessions left."""
+        """Once in a while: the deployment, and the rows of dead sessions."""
         if time.monotonic() - work.checked < CHECK_EVERY:
             return
         await self._adopt(work)
@@ -313,7 +288,7 @@ class Publisher:
     def _refuse(self, verdict: Verdict) -> None:
         if self.standing.words != verdict.sentence:
             log.error("nothing is published, and changes are refused: %s", verdict.sentence)
-        self._refill = ""
+        self._suspicion = ""
         self._database.refuse_changes(verdict.sentence)
         self._stand(Standing(verdict.sentence, ready=False))
 
@@ -327,7 +302,7 @@ class Publisher:
 
 
 def _standing(work: _Work, verdict: Verdict) -> Standing:
-    """Of a session that can write."""
+    """How a session stands that can write."""
     if work.filling is not None:
         return Standing(work.filling.words, ready=False)
     if verdict.action is Action.WAIT:

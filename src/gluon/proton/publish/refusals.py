@@ -62,7 +62,7 @@ class Refusals:
         reported.add(item.key)
 
     def look_again(self) -> None:
-        """Lets the next look ask the database: this session may have taken over what another one reported."""
+        """Lets the next look ask the database: this session may have taken over an object that another one reported."""
         self._reported = None
 
     async def forget(self, item: Item) -> None:

@@ -66,7 +66,7 @@ class Settling:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            # Answers to what was just published come next, and somebody waits for these.
+            # Answers to these changes come next, and somebody waits for them.
             await asyncio.sleep(DELAY)
             self._wake.clear()
             try:

@@ -16,7 +16,7 @@ class Standing(Struct, frozen=True):
     ready: bool = True
     """The server can do its work.  An etcd that is away doesn't keep it from that: changes wait."""
     kind: str = ""
-    """Of an outage: which kind; its words may change from try to try."""
+    """The kind of an outage; its words may change from try to try."""
 
     @property
     def trouble(self) -> str:

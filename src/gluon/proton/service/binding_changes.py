@@ -15,6 +15,7 @@ from gluon.proton.service.changes import Target, put_bindings
 from gluon.proton.service.changes import show as show_object
 from gluon.proton.service.errors import Conflict, NotFound
 from gluon.proton.service.refresh import refresh
+from gluon.proton.service.release import release
 from gluon.proton.storage import BindingState, Stored, StoredBinding, Transaction
 from gluon.schema import Attribute, InvalidAttributes, Mismatch, Problem, Value
 
@@ -150,7 +151,7 @@ def delete(tx: Transaction, target: Target, port: str, host: str) -> None:
     """
     stored = show_object(tx, target, port)
     found = show(tx, target, port, host)
-    tx.bindings(target.proton.name).delete(port, host)
+    release(tx, target.proton, port, [host])
     if found.active:
         _set(tx, target, stored, {"host_id": None}, tx.moment(stored.updated_at))
     tx.outbox.append([target.key(port)])

@@ -17,6 +17,7 @@ from gluon.proton.service import binding, default_interface
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.errors import Conflict, NotFound
 from gluon.proton.service.refresh import derived
+from gluon.proton.service.release import release
 from gluon.proton.storage import PUBLISHER, Duplicate, Stored, StoredBinding, Transaction
 from gluon.schema import Base, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_attributes, validate_key
 
@@ -149,7 +150,7 @@ def delete(tx: Transaction, target: Target, key: str) -> None:
         )
     if object_type.base is Base.PORT:
         tx.objects(proton.name, proton.interface.name).delete(key)
-        tx.bindings(proton.name).delete_all(key)
+        release(tx, proton, key)
         changed.append(ObjectKey(proton.name, proton.interface.name, key))
     rows.delete(key)
     # Controllers end their own statuses once they have deleted it; this one is about a value that is no more.
@@ -161,10 +162,7 @@ def delete(tx: Transaction, target: Target, key: str) -> None:
 def put_bindings(tx: Transaction, target: Target, port: str, rows: Sequence[StoredBinding]) -> None:
     """Makes these all of the port's bindings."""
     bindings = tx.bindings(target.proton.name)
-    hosts = {each.host for each in rows}
-    for former in bindings.of(port):
-        if former.host not in hosts:
-            bindings.delete(port, former.host)
+    release(tx, target.proton, port, {each.host for each in bindings.of(port)} - {each.host for each in rows})
     for each in rows:
         bindings.put(each)
 

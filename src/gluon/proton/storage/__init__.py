@@ -26,6 +26,7 @@ from gluon.proton.storage.stored import (
     Deployment,
     Stored,
     StoredBinding,
+    StoredRelease,
     StoredStatus,
 )
 from gluon.proton.storage.transaction import Transaction
@@ -50,6 +51,7 @@ __all__ = [
     "StorageError",
     "Stored",
     "StoredBinding",
+    "StoredRelease",
     "StoredStatus",
     "Transaction",
     "open_database",

@@ -86,11 +86,6 @@ class Bindings:
         self.tell(port)
         return True
 
-    def delete_all(self, port: str) -> None:
-        """Removes all bindings of a port."""
-        for binding in self.of(port):
-            self.delete(port, binding.host)
-
     def pending(self) -> list[StoredBinding]:
         """All bindings that wait for an answer."""
         return [

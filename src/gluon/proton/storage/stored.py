@@ -58,6 +58,18 @@ class StoredBinding(Struct, frozen=True, kw_only=True):
     updated_at: str
 
 
+class StoredRelease(Struct, frozen=True, kw_only=True):
+    """A binding that is gone from its port, and that a controller may still have."""
+
+    proton: str
+    port: str
+    """The port's key; the port need not exist any more."""
+    host: str
+    controller: str
+    """Who may have it; empty: nobody is known."""
+    released_at: str
+
+
 class StoredStatus(Struct, frozen=True, kw_only=True):
     """The status of an object, by one source."""
 

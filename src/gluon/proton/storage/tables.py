@@ -11,6 +11,7 @@ from gluon.proton.storage.bindings import BindingStatements
 from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, JsonText, column, column_type
 from gluon.proton.storage.errors import DatabaseUnusable
 from gluon.proton.storage.outbox import OutboxStatements
+from gluon.proton.storage.releases import ReleaseStatements
 from gluon.proton.storage.statements import ObjectStatements
 from gluon.proton.storage.statuses import StatusStatements
 from gluon.schema import Attribute, ObjectType, Proton
@@ -49,6 +50,8 @@ class Tables:
         self.outbox_statements = OutboxStatements(self.outbox)
         self.port_binding = _port_binding(self.metadata)
         self.binding_statements = BindingStatements(self.port_binding)
+        self.released_binding = _released_binding(self.metadata)
+        self.release_statements = ReleaseStatements(self.released_binding)
         self.object_status = _object_status(self.metadata)
         self.status_statements = StatusStatements(self.object_status)
         self.deployment = _deployment(self.metadata)
@@ -177,6 +180,19 @@ def _port_binding(metadata: MetaData) -> Table:
         Column("created_at", String(TIME_LENGTH), nullable=False),
         Column("updated_at", String(TIME_LENGTH), nullable=False),
         Index("ix_port_binding_state", "state"),
+    )
+
+
+def _released_binding(metadata: MetaData) -> Table:
+    return Table(
+        "released_binding",
+        metadata,
+        Column("proton", String(DEFAULT_LENGTH), primary_key=True),
+        Column("port", String(DEFAULT_LENGTH), primary_key=True),
+        Column("host", String(DEFAULT_LENGTH), primary_key=True),
+        Column("controller", String(DEFAULT_LENGTH), primary_key=True),
+        Column("attributes", JsonText, nullable=False),
+        Column("released_at", String(TIME_LENGTH), nullable=False),
     )
 
 

@@ -11,6 +11,7 @@ from gluon.proton.storage.deployment import DeploymentRow
 from gluon.proton.storage.object_rows import ObjectRows
 from gluon.proton.storage.operations import Operation
 from gluon.proton.storage.outbox import Outbox
+from gluon.proton.storage.releases import Releases
 from gluon.proton.storage.statuses import Statuses
 from gluon.proton.storage.tables import Tables
 
@@ -28,6 +29,7 @@ class Transaction:
         """The latest insert, replacement or deletion of an object: the one that a constraint refuses."""
         self.outbox = Outbox(connection, tables.outbox, tables.outbox_statements, self._circumstances, self.changed)
         self.statuses = Statuses(connection, tables.status_statements)
+        self.releases = Releases(connection, tables.release_statements)
         self.deployment = DeploymentRow(connection, tables.deployment)
         self._bindings: dict[str, Bindings] = {}
 

@@ -50,7 +50,7 @@ def _binding_step(port: ObjectKey, host: str, wish: Wish | None, state: State, i
         return Nothing()
     if record is not None and _is_settled(record, wish):
         return Nothing()
-    return _taken(port, host, wish, state, identity) or Call(
+    return _taken(port, host, state, identity) or Call(
         Callback.BIND_PORT, wish.port, previous(port, state), token=wish.token, record=keys.binding(port, host)
     )
 
@@ -80,18 +80,18 @@ def _is_settled(record: AppliedRecord, wish: Wish) -> bool:
     return record.attributes.get("profile") == wish.port.attributes.get("profile")
 
 
-def _taken(port: ObjectKey, host: str, wish: Wish, state: State, identity: Identity) -> Step | None:
-    """Who has the port, so that it can't be bound on the host now."""
-    answer = state.answer(port).answer
-    holder = answer.bindings.get(host)
+def _taken(port: ObjectKey, host: str, state: State, identity: Identity) -> Step | None:
+    """Who has the port, so that it can't be bound on the host now.
+
+    Nobody may have it on a host that is not wanted any more: it is unbound there first.
+    """
+    entries = state.answer(port).answer.bindings
+    holder = entries.get(host)
     if holder is not None and holder.controller != identity.controller:
         return InUse(holder.controller)
-    active = answer.active
-    if wish.port.active and active is not None and active.host_id not in state.wishes(port):
-        if active.controller != identity.controller:
-            return InUse(active.controller)
-        if active.host_id in state.hosts(port):
-            return Wait(keys.binding(port, active.host_id), "to be unbound")
+    for other, entry in entries.items():
+        if entry.controller != identity.controller and other not in state.wishes(port):
+            return InUse(entry.controller)
     for other in state.hosts(port):
         if other != host and not stays(port, other, state, identity):
             return Wait(keys.binding(port, other), "to be unbound")

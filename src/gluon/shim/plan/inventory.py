@@ -130,11 +130,12 @@ class Comparison:
                 expected[name] = objects
         for name, objects in _ports_once(expected, self._judge).items():
             listed = self._held.get(name, [])
-            lacking = [key for key in objects if not _is_listed(key, listed)]
-            self._missing += lacking
-            present = {key: obj for key, obj in objects.items() if key not in lacking}
-            if present and not _is_as_applied(present, listed, self._state, self._judge):
-                self._differing += present
+            for key in objects:
+                told, as_told = _told_of(key, listed, objects)
+                if not told:
+                    self._missing.append(key)
+                elif not _is_as_applied(as_told, told, self._state, self._judge):
+                    self._differing.append(key)
             self._orphans |= _stray_hosts(ObjectKey(self._state.proton.name, *name), listed, self._state)
 
     def _note_orphan(self, name: Name, listed: list[Found]) -> None:
@@ -182,17 +183,27 @@ def _ports_once(expected: Expected, judge: Judge) -> Expected:
     return expected
 
 
-def _is_listed(key: ObjectKey, listed: list[Found]) -> bool:
-    if not listed or not keys.is_binding(key):
-        return bool(listed)
-    hosts = {each.attributes.get("host_id") for each in listed}
-    return None in hosts or keys.port_and_host(key)[1] in hosts
+def _told_of(
+    key: ObjectKey, listed: list[Found], objects: Mapping[ObjectKey, Object]
+) -> tuple[list[Found], list[Object]]:
+    """What an inventory says of one record, and what it may be compared with.
+
+    An inventory that lists a port by host says of each binding how it is held.  One that lists it
+    without a host says how the port is held, and any of its bindings may have been told last.
+    """
+    if not keys.is_binding(key):
+        return listed, [objects[key]]
+    _, host = keys.port_and_host(key)
+    here = [each for each in listed if each.attributes.get("host_id") == host]
+    if here:
+        return here, [objects[key]]
+    return [each for each in listed if each.attributes.get("host_id") is None], list(objects.values())
 
 
-def _is_as_applied(objects: Mapping[ObjectKey, Object], listed: list[Found], state: State, judge: Judge) -> bool:
-    told = {each.fingerprint for each in listed if each.fingerprint is not None}
-    wanted = {judge.fingerprint(obj, state.desired) for obj in objects.values()}
-    return not told or None in wanted or bool(told & wanted)
+def _is_as_applied(objects: list[Object], told: list[Found], state: State, judge: Judge) -> bool:
+    fingerprints = {each.fingerprint for each in told if each.fingerprint is not None}
+    wanted = {judge.fingerprint(obj, state.desired) for obj in objects} if fingerprints else {None}
+    return None in wanted or bool(wanted & fingerprints)
 
 
 def _stray_hosts(port: ObjectKey, listed: list[Found], state: State) -> dict[ObjectKey, AppliedRecord]:

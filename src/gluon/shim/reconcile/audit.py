@@ -73,7 +73,7 @@ class Audit:
             findings = _only(comparison.findings, only)
         _count(state.proton.name, findings)
         if not dry_run:
-            await self._mend(findings)
+            await self._mend(findings, whole=not only)
         return Audited(findings=findings, sentence=_sentence(len(held), findings, dry_run=dry_run))
 
     async def reapply(self, *, only: str = "") -> Audited:
@@ -102,24 +102,28 @@ class Audit:
         await self._remove(refused)
         return len(refused)
 
-    async def _mend(self, findings: Findings) -> None:
+    async def _mend(self, findings: Findings, *, whole: bool) -> None:
         for key in findings.unknown:
             log.warning("the SDN controller holds %s, whose type the model does not have; it is left alone", key)
         await self._again(findings.missing, gone=True)
         await self._again(findings.differing, gone=False)
-        if self._brake.refuses(self._reconciler.state.proton.name, len(findings.orphans)):
-            self._refused = dict(findings.orphans)
-        else:
+        # An operator who names one object has given the word; of the others that wait it says nothing.
+        refused = whole and self._brake.refuses(self._reconciler.state.proton.name, len(findings.orphans))
+        if whole:
+            self._refused = dict(findings.orphans) if refused else {}
+        if not refused:
             await self._remove(findings.orphans)
 
     async def _again(self, records: Iterable[ObjectKey], *, gone: bool) -> None:
-        # In the order of references, so that what an object needs is mended before it.
-        order = list(self._reconciler.state.proton.objects)
-        ranked = sorted(records, key=lambda key: order.index(subject(key).object))
-        for portion in _portions(ranked):
+        for portion in _portions(self._ranked(records)):
             for key in portion:
                 self._doubt(key, gone=gone)
             await self._settled(set(map(subject, portion)))
+
+    def _ranked(self, records: Iterable[ObjectKey]) -> list[ObjectKey]:
+        """In the order of references: what an object needs comes before it."""
+        order = list(self._reconciler.state.proton.objects)
+        return sorted(records, key=lambda key: order.index(subject(key).object))
 
     def _doubt(self, key: ObjectKey, *, gone: bool) -> None:
         state = self._reconciler.state
@@ -131,7 +135,7 @@ class Audit:
             self._statuses.report(port, "DOWN", "the SDN controller has lost it; it is being bound again")
 
     async def _remove(self, orphans: Mapping[ObjectKey, AppliedRecord]) -> None:
-        for portion in _portions(list(orphans)):
+        for portion in _portions(self._ranked(orphans)[::-1]):
             for key in portion:
                 log.warning("the SDN controller holds %s, which nobody wants; it is deleted", key)
                 if key not in self._reconciler.state.records:

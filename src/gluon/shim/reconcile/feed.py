@@ -47,7 +47,7 @@ class Feed:
         self._events = {name: metrics.EVENTS.labels(name) for name in states}
         self.upgraded: dict[ObjectKey, AppliedRecord] = {}
         """Records of the version before, as this version has them; to be written."""
-        self.leftovers: list[bytes] = []
+        self.leftovers: set[bytes] = set()
         """Keys that only the version before had a use for; to be deleted."""
 
     def desired(self, event: Event) -> None:
@@ -83,7 +83,7 @@ class Feed:
         state = self._states[key.proton]
         if key.object != state.proton.port.name:
             if event.value is not None:  # The version before reported failures of other objects here.
-                self.leftovers.append(event.key)
+                self.leftovers.add(event.key)
             return
         if event.value is None:
             self._wake(key.proton, state.settle(key, event.revision))

@@ -47,7 +47,6 @@ async def _leave_note(client: Client, controller: str, call: Call, calls: Backen
                     await client.put(keys.late(controller, call.key), note)
                 except EtcdError as error:
                     log.debug("the note of %s can't be left yet: %s", call, error)
-                    client.forget_history()
                     await asyncio.sleep(RETRY)
                 else:
                     return

@@ -27,6 +27,11 @@ class KeyQueue:
         """How many keys are due or being worked on; those that are only due later don't count."""
         return len(self._queued) + len(self._busy)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key is due, being worked on, or due later."""
+        return not (self._queued or self._busy or self._later)
+
     async def idle(self) -> None:
         """Waits until no key is being worked on."""
         while self._busy:

@@ -187,6 +187,11 @@ class Reconciler:
         if not calls and key not in self.state.desired and key not in self.state.records:
             self._statuses.forget(key)
 
+    @property
+    def has_calls(self) -> bool:
+        """Whether a callback is under way."""
+        return bool(self._under_way)
+
     @contextmanager
     def touching(self) -> Iterator[set[ObjectKey]]:
         """Collects the objects that are worked on while the context lasts, those at its begin too."""
@@ -342,6 +347,6 @@ class Reconciler:
         if writes.answer is not None and written.answered:
             gone = writes.answer.answer is None
             held = HeldAnswer(writes.answer.answer or NOBODY, written.revision, exists=not gone)
-            concerned |= self.state.hear(writes.answer.port, held)
+            concerned |= self.state.wrote(writes.answer.port, held)
         self.wake(concerned)
         return True

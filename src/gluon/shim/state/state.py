@@ -62,6 +62,8 @@ class State:
         self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
         self._hosts: dict[ObjectKey, set[str]] = {}
         self._answers: dict[ObjectKey, HeldAnswer] = {}
+        self._seen = 0
+        """The latest revision of which the mirror has told us something about answers."""
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -223,8 +225,20 @@ class State:
 
     # -- answers -----------------------------------------------------------------------------
 
+    def wrote(self, port: ObjectKey, held: HeldAnswer) -> set[ObjectKey]:
+        """We have written an answer key; what the mirror has said of a later revision is newer.
+
+        A key that was deleted meanwhile has left no trace: without this look at the mirror's
+        position our own word would bring it back, and every claim would compare with it in vain.
+        """
+        return set() if held.revision < self._seen else self._take(port, held)
+
     def hear(self, port: ObjectKey, held: HeldAnswer) -> set[ObjectKey]:
-        """An answer key changed; news older than what is known is ignored."""
+        """The mirror says that an answer key changed; news older than what is known is ignored."""
+        self._seen = max(self._seen, held.revision)
+        return self._take(port, held)
+
+    def _take(self, port: ObjectKey, held: HeldAnswer) -> set[ObjectKey]:
         if held.revision < self.answer(port).revision:
             return set()
         known = self._answers.get(port)
@@ -235,6 +249,7 @@ class State:
 
     def settle(self, port: ObjectKey, revision: int) -> set[ObjectKey]:
         """The mirror says that the answer key went away at `revision`."""
+        self._seen = max(self._seen, revision)
         known = self._answers.get(port)
         if known is None or known.revision > revision:
             return set()

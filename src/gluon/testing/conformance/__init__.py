@@ -5,8 +5,8 @@
         registered_as = "acme"
 
 Each test makes calls in an order that the shim may use, through the shim's own `BackendCalls`, on
-objects made from the proton's schema.  The controller behind the backend it can't see.  As far as
-the backend has an inventory, that is compared after each call; a vendor shows more with `expected`
+objects made from the proton's schema.  The suite can't see the controller behind the backend.  Where
+the backend has an inventory, it is compared after each call; a vendor shows more with `expected`
 and `held`, and lets the suite disturb the controller with `break_controller` and its like.
 
     samples     objects of any proton, made from its schema
@@ -17,6 +17,7 @@ and `held`, and lets the suite disturb the controller with `break_controller` an
     picture     what the controller should hold, and what it holds
     inventory   the same, as the backend itself lists it
     said        what the backend says on its own: reports
+    verdict     how a backend is judged
     suite       the tests
 
 Belongs here: what follows from the contract in `gluon.shim.backend`.  Does not belong here: the

@@ -1,91 +1,91 @@
-"""Compares what a backend lists of its controller with what it was told."""
+"""Compares what a backend lists of its controller with what it was told, as the shim's audit does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.schema import Base, Proton, Value
-from gluon.shim.backend import Backend, Held, Object
+from gluon.contract.records import AppliedRecord, Bound, WantedBinding
+from gluon.schema import Proton
+from gluon.shim.backend import Backend, Held, Model, Object
+from gluon.shim.plan.inventory import compare
 from gluon.shim.plan.steps import Callback
 from gluon.shim.reconcile.calls import BackendCalls
+from gluon.shim.state import State
 from gluon.testing.conformance.told import Told
-
-_Name = tuple[str, str]
-"""Type and key."""
 
 
 def difference(told: Told, found: Sequence[Held], backend: Backend, calls: BackendCalls) -> str:
     """How the inventory differs from what was told, as a sentence; empty when it does not."""
-    listed: dict[_Name, dict[Value, Held]] = {}
-    for held in found:
-        if held.type not in told.proton.objects:
-            return f"inventory() lists a {held.type}; {told.proton.name} has {', '.join(told.proton.objects)}"
-        hosts = listed.setdefault((held.type, held.key), {})
-        host = held.attributes.get("host_id")
-        if host in hosts:
-            return f"inventory() lists {_shown(held.type, held.key, host)} twice"
-        hosts[host] = held
-    expected = _expected(told, calls)
-    return _missing(expected, listed) or _surplus(told, expected, listed) or _differing(told, expected, listed, backend)
+    twice = [name for name, count in Counter(map(_name, found)).items() if count > 1]
+    if twice:
+        return f"inventory() lists {twice[0]} twice"
+    judge = _Judge(backend, calls)
+    findings = compare(found, _books(told), judge, _on_their_way(told))
+    if findings.missing:
+        return f"inventory() does not list {_shown(findings.missing[0])}, which was applied"
+    unwanted = [*findings.unknown, *map(_shown, findings.orphans)]
+    if unwanted:
+        return f"inventory() lists {unwanted[0]}, which nobody wants"
+    return judge.error or (_differing(findings.differing[0], found, judge) if findings.differing else "")
 
 
-def _expected(told: Told, calls: BackendCalls) -> dict[_Name, list[Object]]:
-    """What is to be listed.
-
-    A bound port is listed as bound, once for each host, and an unbound one if `modify_port` is
-    written.  How it is held is what was last told of it.
-    """
-    expected: dict[_Name, list[Object]] = {}
-    for obj in told.applied.values():
-        bound = [_last_told(port, obj, calls) for port in told.bindings_of(obj.id)]
-        if bound or calls.expects(obj.base):
-            expected[obj.type, obj.key] = bound or [obj]
-    return expected
+def _on_their_way(told: Told) -> set[ObjectKey]:
+    """Ports that have lost their active binding: the other is about to go, and is not judged any more."""
+    active = {port.id for port in told.bound.values() if port.active}
+    return {port.id for port in told.bound.values()} - active
 
 
-def _last_told(bound: Object, applied: Object, calls: BackendCalls) -> Object:
-    return applied if bound.active and calls.writes(Callback.MODIFY_PORT) else bound
+class _Judge:
+    """Answers for the backend, and keeps what its `fingerprint` gives or raises."""
 
+    def __init__(self, backend: Backend, calls: BackendCalls) -> None:
+        self._backend = backend
+        self._calls = calls
+        self.error = ""
+        self.fingerprints: dict[ObjectKey, str | None] = {}
 
-_Listed = Mapping[_Name, Mapping[Value, Held]]
+    def writes(self, callback: Callback) -> bool:
+        return self._calls.writes(callback)
 
-
-def _missing(expected: Mapping[_Name, list[Object]], listed: _Listed) -> str:
-    for (object_type, key), objects in expected.items():
-        hosts = listed.get((object_type, key), {})
-        for obj in objects:
-            host = obj["host_id"] if obj.base is Base.PORT else None
-            if host not in hosts and None not in hosts:
-                return f"inventory() does not list {_shown(object_type, key, host)}, which was applied"
-    return ""
-
-
-def _surplus(told: Told, expected: Mapping[_Name, list[Object]], listed: _Listed) -> str:
-    silent = {(obj.type, obj.key) for obj in told.applied.values()}
-    for (object_type, key), hosts in listed.items():
-        known = {port["host_id"] for port in expected.get((object_type, key), ()) if port.base is Base.PORT}
-        for host in hosts:
-            if (object_type, key) not in silent or (host is not None and host not in known):
-                return f"inventory() lists {_shown(object_type, key, host)}, which nobody wants"
-    return ""
-
-
-def _differing(told: Told, expected: Mapping[_Name, list[Object]], listed: _Listed, backend: Backend) -> str:
-    for (object_type, key), objects in expected.items():
-        if not any(obj.active for obj in objects):
-            continue  # The active binding has gone, and this one is about to.
-        seen = [held.fingerprint for held in listed[object_type, key].values()]
+    def fingerprint(self, obj: Object, model: Model) -> str | None:
         try:
-            wanted = [backend.fingerprint(obj, told.model) for obj in objects]
+            fingerprint = self._backend.fingerprint(obj, model)
         except Exception as error:  # noqa: BLE001 - foreign code
-            return f"fingerprint() of {object_type} {key} raised {type(error).__name__}: {error}"
-        if None not in (*wanted, *seen) and not set(wanted) & set(seen):
-            return (
-                f"inventory() lists {object_type} {key} with the fingerprint {seen[0]!r}, but fingerprint() of it is "
-                f"{wanted[0]!r}: each audit would apply it again"
-            )
-    return ""
+            self.error = f"fingerprint() of {_shown(obj.id)} raised {type(error).__name__}: {error}"
+            return None
+        self.fingerprints[obj.id] = fingerprint
+        return fingerprint
+
+
+def _books(told: Told) -> State:
+    """The state of a shim that has told the backend the same, and found all of it done."""
+    state = State(told.proton)
+    model = told.model
+    for obj in map(model.find, model):
+        if obj is not None:
+            state.desire(obj, inactive=[_wanted(port) for port in told.bindings_of(obj.id) if not port.active])
+    for key, obj in told.applied.items():
+        state.record(key, AppliedRecord(attributes=dict(obj.attributes), revision=obj.revision))
+    for key, port in told.bound.items():
+        bound = Bound(vif_type="ovs")
+        state.record(key, AppliedRecord(attributes=dict(port.attributes), revision=port.revision, bound=bound))
+    return state
+
+
+def _wanted(port: Object) -> WantedBinding:
+    return WantedBinding(host_id=str(port["host_id"]), vnic_type=port["vnic_type"], profile=port["profile"])
+
+
+def _differing(record: ObjectKey, found: Iterable[Held], judge: _Judge) -> str:
+    of = keys.port_and_host(record)[0] if keys.is_binding(record) else record
+    listed = next(held.fingerprint for held in found if (held.type, held.key) == (of.object, of.key))
+    return (
+        f"inventory() lists {_shown(of)} with the fingerprint {listed!r}, but fingerprint() of it is "
+        f"{judge.fingerprints[of]!r}: each audit would apply it again"
+    )
 
 
 def orphans(proton: Proton, found: Iterable[Held]) -> list[Object]:
@@ -101,5 +101,13 @@ def _orphan(proton: Proton, held: Held) -> Object:
     return Object(ObjectKey(proton.name, held.type, held.key), object_type.base, attributes, 0)
 
 
-def _shown(object_type: str, key: str, host: Value) -> str:
-    return f"{object_type} {key}" + (f" on {host}" if host else "")
+def _name(held: Held) -> str:
+    host = held.attributes.get("host_id")
+    return f"{held.type} {held.key}" + (f" on {host}" if host else "")
+
+
+def _shown(record: ObjectKey) -> str:
+    if keys.is_binding(record):
+        port, host = keys.port_and_host(record)
+        return f"{port.object} {port.key} on {host}"
+    return f"{record.object} {record.key}"

@@ -1,0 +1,147 @@
+"""A shim that is frozen for longer than its lease, and woken when another one leads: nothing stays as it left it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gluon.testing.process import ServerProcess
+from gluon.testing.stack import LocalStack
+from gluon.testing.waiting import until
+
+from .observing import api, create_port, dump, get, status
+from .recording import Recording
+
+PROTON = {"api": {"bind_timeout": 1.0}}
+SHIM: dict[str, Any] = {"leader_ttl": 2, "retry_min": 0.05, "retry_max": 0.3, "report_after": 0.4, "etcd_timeout": 5}
+ON_H1 = {"host_id": "h1", "device_id": "vm-1"}
+PORTS = 5
+DELAY = 0.4
+"""Seconds that the slow line keeps what etcd says."""
+
+
+class SlowLine:
+    """Forwards TCP to a server, whose answers arrive late."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = host, int(port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._sockets = [self._listening]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for each in self._sockets:
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._sockets += [client, server]
+            threading.Thread(target=self._pump, args=(client, server, 0.0), daemon=True).start()
+            threading.Thread(target=self._pump, args=(server, client, DELAY), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, delay: float) -> None:
+        try:
+            while data := source.recv(65536):
+                time.sleep(delay)
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            source.close()
+            sink.close()
+
+
+@contextmanager
+def slow_line(target: str) -> Iterator[SlowLine]:
+    line = SlowLine(target)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def leads(shim: ServerProcess) -> bool:
+    return bool(status(shim)["in_sync"])
+
+
+def deletes_while_frozen(stack: LocalStack, frozen: ServerProcess, standby: ServerProcess, ports: list[str]) -> None:
+    """Freezes the leader, deletes the ports once the standby leads, and wakes the old leader."""
+    frozen.freeze()
+    with api(stack) as client:
+        for port in ports:
+            assert client.delete(f"/ports/{port}").status_code == 204
+        until(lambda: leads(standby), "the standby leads")
+        until(lambda: dump(stack.etcd, "/shim/SimServer/applied/") == {}, "the standby has nothing left of them")
+        frozen.thaw()
+        until(lambda: status(frozen)["role"] == "standby", "the old leader steps down")
+
+
+def test_an_old_leader_woken_between_its_claim_and_its_call_does_not_call(tmp_path: Path, recording: Recording) -> None:
+    with LocalStack(
+        tmp_path, proton=PROTON, shim=recording.options(**SHIM), environment=recording.environment
+    ) as stack:
+        stack.shim.stop()
+        with slow_line(stack.etcd.endpoint) as line, api(stack) as client:
+            first = stack.shim_server("first", recording.options(etcd_port=line.port, **SHIM))
+            with first:
+                until(lambda: leads(first), "the first leads")
+                with stack.shim_server("second", recording.options(**SHIM)) as second:
+                    ports = [str(uuid.uuid4()) for _ in range(PORTS)]
+                    creating = [
+                        threading.Thread(target=create_port, args=(client,), kwargs={"id": port, **ON_H1})
+                        for port in ports
+                    ]
+                    for each in creating:
+                        each.start()
+                    claims = "/controller/net-l3vpn/Port/"
+                    until(lambda: dump(stack.etcd, claims).keys() == set(ports), "the first has claimed the ports")
+                    first.freeze()
+                    for each in creating:
+                        each.join(10)
+                    deletes_while_frozen(stack, first, second, ports)
+                    again = create_port(client, **ON_H1)
+                    assert again["vif_type"] == "ovs"
+                    assert {e.pid for e in recording.entries() if e.callback == "bind_port"} == {second.pid}
+                    assert recording.account().hosts == {again["id"]: ["h1"]}
+
+
+@pytest.mark.parametrize("backend", ["recording", "blocking"], ids=["coroutine", "thread"])
+def test_a_call_of_an_old_leader_that_ends_late_is_undone(tmp_path: Path, recording: Recording, backend: str) -> None:
+    options = recording.options(handlers=f"net-l3vpn:{backend}", **SHIM)
+    with LocalStack(tmp_path, proton=PROTON, shim=options, environment=recording.environment) as stack:
+        with stack.shim_server("standby", options) as other, api(stack) as client:
+            first, second = (stack.shim, other) if leads(stack.shim) else (other, stack.shim)
+            ports = [str(uuid.uuid4()) for _ in range(PORTS)]
+            for port in ports:
+                recording.misbehave(port, "bind_port", "wait")
+                create_port(client, id=port, **ON_H1)
+            first.freeze()
+            deletes_while_frozen(stack, first, second, ports)
+            for port in ports:
+                recording.behave(port)  # What it had begun is done at the SDN controller after all.
+            if backend == "blocking":
+                until(lambda: recording.account().hosts.keys() == set(ports), "the late calls take effect")
+            until(lambda: "bind_port" in recording.callbacks(ports[0]) or backend == "recording", "a late call")
+            marker = create_port(client, **ON_H1)["id"]
+            assert get(client, f"/ports/{marker}")["vif_type"] == "ovs"
+            until(lambda: recording.account().hosts == {marker: ["h1"]}, "what was done late is undone")
+            until(lambda: dump(stack.etcd, "/shim/SimServer/late/") == {}, "no note is left")
+            assert {key for _, key in recording.account().objects} == {marker}
+            fences = [entry.fence for entry in recording.entries() if entry.pid == second.pid]
+            assert fences == sorted(fences)
+            assert all(entry.fence < fences[0] for entry in recording.entries() if entry.pid == first.pid)

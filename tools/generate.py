@@ -29,14 +29,14 @@ def sample(namespace: str) -> str:
     conf(["--namespace", namespace, "--wrap-width", "98"], project="gluon", prog="generate")
     written = io.StringIO()
     generator.generate(conf, output_file=written)
-    return written.getvalue()
+    return written.getvalue().replace(" - <No description provided>", "")
 
 
 def options_page() -> str:
     """The reference of all options."""
     lines = ["# Options", "", f"This page is {MADE}. The samples are `etc/proton.conf` and `etc/proton-shim.conf`.", ""]
     for program, listed in (
-        ("proton-server", proton_options.list_opts()),
+        ("proton-server and gluon-manage", proton_options.list_opts()),
         ("proton-shim-server", shim_options.list_opts()),
     ):
         lines += [f"## {program}", ""]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
 
+from gluon.testing.process import ServerProcess
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import TIMEOUT, until
 
@@ -35,15 +36,17 @@ def wait_for_agreement(
     owned: Iterable[Owned] | None = None,
     shared: Iterable[str] = (),
     *,
+    shims: Sequence[ServerProcess] = (),
     timeout: float = TIMEOUT,
 ) -> None:
     """Waits until no two parties differ.
 
     Args:
-        stack: proton-server, etcd and the shim that leads.
+        stack: proton-server and etcd.
         recording: what its backend was told.
         owned: what clients know of their objects; None: nobody does.
         shared: objects of no owner, as `<Object>/<key>`.
+        shims: one of them leads; empty: the stack's.
         timeout: seconds.
 
     Raises:
@@ -52,7 +55,7 @@ def wait_for_agreement(
     found: list[str] = []
 
     def agree() -> bool:
-        found[:] = disagreements(stack, recording, owned, shared)
+        found[:] = disagreements(stack, recording, owned, shared, shims or [stack.shim])
         return not found
 
     try:
@@ -62,7 +65,11 @@ def wait_for_agreement(
 
 
 def disagreements(
-    stack: LocalStack, recording: Recording, owned: Iterable[Owned] | None, shared: Iterable[str]
+    stack: LocalStack,
+    recording: Recording,
+    owned: Iterable[Owned] | None,
+    shared: Iterable[str],
+    shims: Sequence[ServerProcess],
 ) -> list[str]:
     """Everything on which two parties differ at this moment; see `wait_for_agreement`."""
     try:
@@ -71,7 +78,7 @@ def disagreements(
             *([] if owned is None else _of_clients(shown, owned, set(shared))),
             *_of_api(shown),
             *_of_etcd(stack, shown),
-            *_of_shim(stack, shown),
+            *_of_shim(stack, _leader(shims), shown),
             *_of_backend(recording, shown),
         ]
     except httpx.TransportError as error:
@@ -140,8 +147,15 @@ def _of_etcd(stack: LocalStack, shown: Objects) -> list[str]:
     ]
 
 
-def _of_shim(stack: LocalStack, shown: Objects) -> list[str]:
-    records = dump(stack.etcd, "/shim/SimServer/applied/net-l3vpn/")
+def _leader(shims: Sequence[ServerProcess]) -> dict[str, Any]:
+    """What the shim that leads says of itself."""
+    found = [status(shim) for shim in shims if shim.is_running]
+    return next((each for each in found if each["in_sync"]), {"controller": "nobody", "protons": {}})
+
+
+def _of_shim(stack: LocalStack, leader: Mapping[str, Any], shown: Objects) -> list[str]:
+    controller = leader["controller"]
+    records = dump(stack.etcd, f"/shim/{controller}/applied/net-l3vpn/")
     applied = {
         name: record if record.keys() & {"claimed", "attempt"} else record["attributes"]
         for name, record in records.items()
@@ -150,12 +164,14 @@ def _of_shim(stack: LocalStack, shown: Objects) -> list[str]:
     wanted = {
         f"Port.binding/{port['id']}@{port['host_id']}" for _, port in _of_type(shown, "Port") if _wants_bind(port)
     }
-    numbers = status(stack.shim)["protons"].get("net-l3vpn", {"queue": "standby"})
-    busy = {name: numbers.get(name) for name in ("queue", "failing", "in_use") if numbers.get(name)}
+    numbers = leader["protons"].get("net-l3vpn", {"queue": "standby"})
+    busy = {name: numbers[name] for name in ("queue", "failing", "in_use") if numbers.get(name)}
+    if leader.get("brake"):
+        busy["brake"] = leader["brake"]
     return [
         *_differences("applied records and the API", applied, _at_backend(shown)),
         *(f"records of bindings and the API differ on {name}" for name in sorted(bindings.keys() ^ wanted)),
-        *(f"/status/ holds {name}: {said}" for name, said in dump(stack.etcd, "/status/SimServer/").items()),
+        *(f"/status/ holds {name}: {said}" for name, said in dump(stack.etcd, f"/status/{controller}/").items()),
         *([str(busy)] if busy else []),
     ]
 

@@ -28,19 +28,21 @@ RETURN_TIMEOUT = 60.0
 class Load:
     """What all owners share: the clients, the count of answers, and what went wrong."""
 
-    def __init__(self, url: str, vpns: Sequence[str]) -> None:
+    def __init__(self, url: str, vpns: Sequence[str], owners: int = OWNERS) -> None:
+        self.owners = owners
         self.url = f"{url}/proton/net-l3vpn/v1.0"
         self.vpns = vpns
         self.problems: list[str] = []
         self.owned: list[Owned] = []
         self.answers = 0
         self.broken: list[str] = []
+        self.ended = asyncio.Event()
         self._reached: list[tuple[int, asyncio.Event]] = []
 
     async def run(self, seed: int) -> None:
         """Lets all owners work at once, to their end."""
         async with AsyncExitStack() as stack:
-            limits = httpx.Limits(max_connections=OWNERS // CLIENTS)
+            limits = httpx.Limits(max_connections=self.owners // CLIENTS)
             timeout = httpx.Timeout(CLIENT_TIMEOUT, pool=RETURN_TIMEOUT)
             clients: Iterator[httpx.AsyncClient] = cycle(
                 [
@@ -51,16 +53,20 @@ class Load:
                 ]
             )
             works: list[Awaitable[None]] = []
-            for number in range(OWNERS):
+            for number in range(self.owners):
                 owner = VpnOwner if number % 8 == 0 else PortOwner
                 works.append(owner(self, next(clients), random.Random(f"{seed}/{number}")).work())
             await asyncio.gather(*works)
+        self.ended.set()
+        for _, event in self._reached:
+            event.set()
 
     async def reached(self, answers: int) -> None:
-        """Waits until so many requests have been answered."""
+        """Waits until so many requests have been answered, or all are."""
         event = asyncio.Event()
         self._reached.append((answers, event))
-        await asyncio.wait_for(event.wait(), RETURN_TIMEOUT)
+        if not self.ended.is_set():
+            await asyncio.wait_for(event.wait(), RETURN_TIMEOUT)
 
     def count(self) -> None:
         """A request was answered."""

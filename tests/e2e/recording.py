@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from .plugin.journal import CAME_BACK_EMPTY, LOSES, Account, Entry, Journal
@@ -34,13 +35,16 @@ class Recording:
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recording\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(ENTRY_POINTS)
-        self.environment = {"PYTHONPATH": f"{installed}:{PLUGIN}"}
+        paths = [str(installed), str(PLUGIN), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environment = {"PYTHONPATH": os.pathsep.join(paths)}
 
-    def options(self, *, pause: float = 0.0, hang: float = 30.0, **shim: object) -> dict[str, dict[str, object]]:
+    def options(
+        self, *, pause: float = 0.0, hang: float = 30.0, one_sdn: bool = False, **shim: object
+    ) -> dict[str, dict[str, object]]:
         """Options of a shim whose backend for net-l3vpn is `recording`, unless `handlers` says otherwise."""
         return {
             "shim": {"handlers": "net-l3vpn:recording", **shim},
-            "shim_recording": {"directory": self.directory, "pause": pause, "hang": hang},
+            "shim_recording": {"directory": self.directory, "pause": pause, "hang": hang, "one_sdn": one_sdn},
         }
 
     def entries(self) -> list[Entry]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,15 +31,17 @@ DELAY = 0.4
 
 
 class SlowLine:
-    """Forwards TCP to a server, whose answers arrive late."""
+    """Forwards TCP to a server, whose answers arrive late once `delay` is set."""
 
     def __init__(self, target: str) -> None:
+        self.delay = 0.0
+        """Seconds."""
         host, _, port = target.rpartition(":")
         self._target = host, int(port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._sockets = [self._listening]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
 
     def close(self) -> None:
         for each in self._sockets:
@@ -51,19 +55,32 @@ class SlowLine:
             except OSError:
                 return
             self._sockets += [client, server]
-            threading.Thread(target=self._pump, args=(client, server, 0.0), daemon=True).start()
-            threading.Thread(target=self._pump, args=(server, client, DELAY), daemon=True).start()
+            self._start(self._pump, client, server.sendall)
+            late: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+            self._start(self._pump, server, lambda data, late=late: late.put((time.monotonic() + self.delay, data)))
+            self._start(self._deliver, late, client)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, delay: float) -> None:
-        try:
+    @staticmethod
+    def _start(work: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, give: Callable[[bytes], object]) -> None:
+        with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                time.sleep(delay)
-                sink.sendall(data)
-        except OSError:
-            pass
-        finally:
-            source.close()
-            sink.close()
+                give(data)
+            give(b"")
+
+    @staticmethod
+    def _deliver(late: queue.SimpleQueue[tuple[float, bytes]], client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = late.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    client.close()
+                    return
+                client.sendall(data)
 
 
 @contextmanager
@@ -80,8 +97,7 @@ def leads(shim: ServerProcess) -> bool:
 
 
 def deletes_while_frozen(stack: LocalStack, frozen: ServerProcess, standby: ServerProcess, ports: list[str]) -> None:
-    """Freezes the leader, deletes the ports once the standby leads, and wakes the old leader."""
-    frozen.freeze()
+    """Deletes the ports, has the standby take over, and wakes the old leader."""
     with api(stack) as client:
         for port in ports:
             assert client.delete(f"/ports/{port}").status_code == 204
@@ -92,20 +108,20 @@ def deletes_while_frozen(stack: LocalStack, frozen: ServerProcess, standby: Serv
 
 
 def test_an_old_leader_woken_between_its_claim_and_its_call_does_not_call(tmp_path: Path, recording: Recording) -> None:
-    with LocalStack(
-        tmp_path, proton=PROTON, shim=recording.options(**SHIM), environment=recording.environment
-    ) as stack:
+    options = recording.options(**SHIM)
+    with LocalStack(tmp_path, proton=PROTON, shim=options, environment=recording.environment) as stack:
         stack.shim.stop()
         with slow_line(stack.etcd.endpoint) as line, api(stack) as client:
             first = stack.shim_server("first", recording.options(etcd_port=line.port, **SHIM))
             with first:
                 until(lambda: leads(first), "the first leads")
-                with stack.shim_server("second", recording.options(**SHIM)) as second:
+                with stack.shim_server("second", options) as second:
                     ports = [str(uuid.uuid4()) for _ in range(PORTS)]
                     creating = [
                         threading.Thread(target=create_port, args=(client,), kwargs={"id": port, **ON_H1})
                         for port in ports
                     ]
+                    line.delay = DELAY
                     for each in creating:
                         each.start()
                     claims = "/controller/net-l3vpn/Port/"

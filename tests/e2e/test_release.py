@@ -41,6 +41,39 @@ def test_a_port_of_a_controller_that_is_gone_can_be_released(tmp_path: Path, rec
             assert recording.callbacks(port["id"]).count("bind_port") == 2
 
 
+def test_a_controller_that_was_released_undoes_nothing_when_it_comes_back(tmp_path: Path, recording: Recording) -> None:
+    north = recording.options(controller="north", host_list="h1")
+    south = recording.options(controller="south", host_list="h2")
+    proton = {"api": {"bind_timeout": 1.0}}
+    with LocalStack(tmp_path, proton=proton, shim=north, environment=recording.environment) as stack:
+        other = stack.shim_server("south", south)
+        config = ["--config-file", str(tmp_path / "proton-server.conf")]
+        command = [console_script("gluon-manage"), "release", "--controller", "south", *config]
+        with api(stack) as client:
+            with other:
+                ports = [create_port(client, host_id="h2", device_id=f"vm-{number}") for number in range(3)]
+                assert {port["vif_type"] for port in ports} == {"ovs"}
+                refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+                assert refused.returncode == 1
+                assert "controller south is alive" in refused.stderr
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+            assert "ports released: 3" in done.stdout
+            moved = [put(client, f"/ports/{port['id']}", host_id="h1") for port in ports]
+            assert {port["vif_type"] for port in moved} == {"ovs"}
+            with other:
+                # Once it has bound a new port it has looked at all others.
+                marker = create_port(client, host_id="h2", device_id="vm-9")
+                assert marker["vif_type"] == "ovs"
+            undone = [e.callback for e in recording.entries() if e.callback in ("unbind_port", "delete_port")]
+            assert undone == []
+            shown = [client.get(f"/ports/{port['id']}").json() for port in ports]
+            assert {(port["host_id"], port["vif_type"], port["status"]) for port in shown} == {("h1", "ovs", "ACTIVE")}
+        again = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert again.returncode == 0, "it has the marker"
+        nothing = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert nothing.returncode == 4
+
+
 def test_one_uuid_is_a_port_of_one_proton(tmp_path: Path) -> None:
     with (
         LocalStack(tmp_path, proton={"api": {"service_list": "net-l3vpn,ietf-sfc"}}) as stack,

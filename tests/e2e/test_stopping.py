@@ -51,15 +51,14 @@ def started(shared: Started) -> Started:
         shared.stack.etcd.start()
     for server in shared.servers:
         if not server.is_running:
-            start_anew(server)
+            start_with_an_empty_log(server)
     for server in shared.servers:
         server.wait_ready()
     until(lambda: "is in sync" in shared.stack.shim.log, "the shim leads")
     return shared
 
 
-def start_anew(server: ServerProcess) -> None:
-    """Starts it, with an empty log."""
+def start_with_an_empty_log(server: ServerProcess) -> None:
     server.log_file.unlink(missing_ok=True)
     server.start()
 
@@ -158,7 +157,7 @@ def test_before_etcd_is_there(started: Started) -> None:
     assert_end(started.servers)
     started.stack.etcd.kill()
     for server in started.servers:
-        start_anew(server)
+        start_with_an_empty_log(server)
     for server in started.servers:
         until(partial(_is_up, server), f"{server.name} waits for etcd")
     assert_end(started.servers)

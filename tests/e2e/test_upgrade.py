@@ -166,6 +166,12 @@ def test_each_port_keeps_its_state(upgraded: Upgraded) -> None:
     assert upgraded.port(1)["vif_details"] == OVS
     # Port 4 is bound once more if the shim was first: it then knew of no token.
     assert {n: set(callbacks) for n, callbacks in upgraded.binds().items()} == {4: {"bind_port"}, 7: {"unbind_port"}}
+    published = dump(upgraded.stack.etcd, "/proton/net-l3vpn/Port/")
+    assert published.keys() == {each["id"] for each in ports.values()}
+    for each in ports.values():
+        wanted = {name: value for name, value in published[each["id"]].items() if not name.startswith("binding:")}
+        assert wanted.items() <= each.items()
+    assert {each["url"] for each in dump(upgraded.stack.etcd, "/gluon/port/").values()} == {upgraded.stack.url}
     answers = upgraded.answers()
     assert {key for key in answers if not key.startswith("Port/")} == set(), "failures are told below /status/ now"
     told = {int(key[-2:]): (answer["host_id"], answer["vif_type"]) for key, answer in answers.items() if answer}

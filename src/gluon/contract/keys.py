@@ -13,6 +13,7 @@
     /shim/<controller>/applied/<proton>/<Object>/<key> a shim          the object as the backend got it
     /shim/<controller>/late/<proton>/<Object>/<key>    a shim, and     a call that ended after its term
                                                        proton-server   or is known to nobody else
+    /shim/<controller>/lost/<proton>                   a shim          its SDN controller came back empty
     /shim/<controller>/requests/<id>                   gluon-manage    a request of an operator
     /shim/<controller>/results/<id>                    a shim          the result of a request
 
@@ -166,6 +167,16 @@ def late(controller: str, key: ObjectKey) -> bytes:
 def late_prefix(controller: str) -> bytes:
     """All late calls of one controller."""
     return SHIM + controller.encode() + b"/late/"
+
+
+def lost(controller: str, proton: str) -> bytes:
+    """Says that the SDN controller for this proton came back empty; goes once all is applied again."""
+    return lost_prefix(controller) + proton.encode()
+
+
+def lost_prefix(controller: str) -> bytes:
+    """All that came back empty of one controller."""
+    return SHIM + controller.encode() + b"/lost/"
 
 
 def request(controller: str, request_id: str) -> bytes:

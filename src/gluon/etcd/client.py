@@ -122,8 +122,10 @@ class Client:
         """
         what = f"transaction of {len(compare)} comparisons, {len(success)} + {len(failure)} operations"
         if not success and not failure:
-            # etcd lets any server answer one without operations from what it happens to know.
-            request = wire.txn(compare, [Get(b"\0")], [Get(b"\0")])
+            # etcd lets any server answer one without operations from what it happens to know.  What is
+            # read is a key that the user may read, if anything is compared at all.
+            read = Get(compare[0].key if compare else b"\0")
+            request = wire.txn(compare, [read], [read])
             result = wire.txn_result(await self._kv("Txn", request, pb.TxnResponse, what))
             return TxnResult(result.succeeded, result.revision, ())
         history = self.history

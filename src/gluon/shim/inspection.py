@@ -71,6 +71,7 @@ class Inspection:
                 "fence": term.fence if term else 0,
                 "etcd": (await self._etcd()).state,
                 "brake": term.brake.reason if term else "",
+                "unhandled": term.unhandled if term else {},
                 "controllers_away": leading.healths.reasons,
                 "blocked_by": leading.blocking.blocked,
                 "protons": term.status() if term else {},

@@ -10,11 +10,12 @@ import socket
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import ControllerStatus
-from gluon.etcd import Client, Election
+from gluon.etcd import Client, Election, EtcdError
 from gluon.schema import Proton
 from gluon.shim import metrics
 from gluon.shim.backend import State
@@ -27,6 +28,9 @@ from gluon.shim.settings import ShimSettings
 from gluon.shim.watchers import Blocking, Healths
 
 log = logging.getLogger(__name__)
+
+RETRY = 1.0
+"""Seconds between two tries to note something in etcd."""
 
 
 class Leading:
@@ -45,7 +49,8 @@ class Leading:
         self._protons = protons
         self._calls = calls
         self._memory: Memory | None = None
-        self._lost: dict[str, str] = {}
+        self._history = client.history
+        """The history of etcd in which the latest term was led."""
         self._notes: set[asyncio.Task[None]] = set()
         self._name = f"{socket.gethostname()} pid {os.getpid()}"
         value = msgspec.json.encode({"leader": self._name, "handlers": shim.handlers})
@@ -67,11 +72,19 @@ class Leading:
             stopping.cancel()
 
     async def lost(self, proton: str, reason: str) -> None:
-        """A backend's SDN controller came back empty; a standby remembers that until it leads."""
-        if self.term is not None and self.term.in_sync:
-            await self.term.lost(proton, reason)
-        else:
-            self._lost[proton] = reason
+        """A backend's SDN controller came back empty.
+
+        That goes through etcd, so that it is not forgotten before everything is applied again,
+        whoever leads and whatever happens to this process.
+        """
+        while True:
+            try:
+                await self.client.put(keys.lost(self._shim.identity.controller, proton), reason.encode())
+            except EtcdError as error:
+                log.debug("that the controller of %s came back empty can't be noted yet: %s", proton, error)
+                await asyncio.sleep(RETRY)
+            else:
+                return
 
     def report(self, proton: str, object_type: str, key: str, state: State, reason: str) -> None:
         """A backend says what became of an object."""
@@ -92,8 +105,7 @@ class Leading:
                     self._protons,
                     self._calls,
                     self.statuses,
-                    self._memory,
-                    self._lost,
+                    self._recalled(),
                     identity=self._shim.identity,
                     pace=self._shim.pace,
                     limits=self._shim.limits,
@@ -109,6 +121,16 @@ class Leading:
             self._memory = term.remembered()
             if not stop.is_set():
                 self._tell_successor(term)
+
+    def _recalled(self) -> Memory | None:
+        """What is known from the terms before.
+
+        A loss of etcd may become known only after the term that it ended: the lease runs out first.
+        """
+        before, self._history = self._history, self.client.history
+        if self._memory is None or before is self._history:
+            return self._memory
+        return replace(self._memory, replaced=True)
 
     def _tell_successor(self, term: Term) -> None:
         calls = term.late_calls()

@@ -10,7 +10,9 @@ CALLBACKS = Counter("gluon_shim_callbacks", "Callbacks made, by result: ok, fail
 CALLBACK_SECONDS = Histogram("gluon_shim_callback_seconds", "Duration of callbacks in seconds.", ["callback"])
 QUEUE = Gauge("gluon_shim_queue", "Keys that are due or being worked on.", ["proton"])
 OBJECTS = Gauge(
-    "gluon_shim_objects", "Objects by state: desired, applied, waiting, in_use, failing.", ["proton", "state"]
+    "gluon_shim_objects",
+    "Objects by state: desired, applied, bound, waiting, in_use, failing, unreadable.",
+    ["proton", "state"],
 )
 LEADER = Gauge("gluon_shim_leader", "1 while this shim is the active one of its controller.")
 AUDIT = Gauge("gluon_shim_audit", "What the last audit found: missing, differing, orphans.", ["proton", "kind"])

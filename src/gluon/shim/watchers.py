@@ -63,8 +63,8 @@ class Blocking:
     def stalled(self, seconds: float, over: bool) -> None:  # noqa: FBT001 - the lease's hook
         """The event loop has not turned for so many seconds; `over`: now it turns again."""
         if over:
-            name = self._culprit or "something that is no callback"
-            log.error("the event loop was blocked for %.1f s by %s", seconds, name)
+            name = self._culprit or "no callback"
+            log.error("the event loop turns again, after %.1f s; it was blocked by %s", seconds, name)
             self.blocked = dict([*self.blocked.items(), (name, round(seconds, 1))][-KEPT:])
             self._culprit = ""
             return
@@ -73,8 +73,11 @@ class Blocking:
             if call is not None:
                 self._culprit = f"{call} of backend {calls.name}"
                 metrics.BLOCKED.labels(call.callback).inc()
-        log.error(
-            "the event loop has been blocked for %.1f s by %s; an `async def` must not block, make it a plain `def`",
-            seconds,
-            self._culprit or "something that is no callback",
-        )
+        if self._culprit:
+            log.error(
+                "%s has blocked the event loop for %.1f s; an `async def` must not block, make it a plain `def`",
+                self._culprit,
+                seconds,
+            )
+        else:
+            log.error("the event loop has not turned for %.1f s, and no callback is to blame", seconds)

@@ -45,6 +45,7 @@ class ServerProcess:
         self.log_file = directory / f"{name}.log"
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._frozen = False
 
     def __enter__(self) -> Self:
         """Starts it and waits until it is ready."""
@@ -78,6 +79,7 @@ class ServerProcess:
     def start(self) -> None:
         """Starts it."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._frozen = False
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -116,7 +118,7 @@ class ServerProcess:
         if self._process is None:
             return 0
         if self._process.poll() is None:
-            self.signal(signal.SIGCONT)
+            self.thaw()
             self.signal(signal.SIGTERM)
             try:
                 self._process.wait(timeout)
@@ -133,12 +135,14 @@ class ServerProcess:
     def freeze(self) -> None:
         """SIGSTOP.  On return it does nothing more."""
         pid = self.pid
-        if pid:
+        if pid and not self._frozen:
+            self._frozen = True
             self.signal(signal.SIGSTOP)
             until(lambda: os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG), f"{self.name} is frozen")
 
     def thaw(self) -> None:
         """SIGCONT."""
+        self._frozen = False
         self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:

@@ -29,6 +29,7 @@ OPTIONS = [
     cfg.FloatOpt(
         "pause", default=0.0, help="Longest time in seconds that a callback takes on either side of its line."
     ),
+    cfg.BoolOpt("one_sdn", default=False, help="Controllers of all names drive one SDN controller."),
     cfg.FloatOpt("hang", default=30.0, help="Seconds that a callback hangs."),
 ]
 
@@ -57,6 +58,7 @@ class RecordingBackend(Backend):
         self._says = directory / "says" / context.controller
         self._pause = float(options.pause)
         self._hang = float(options.hang)
+        self._one_sdn = bool(options.one_sdn)
         self._running: set[str] = set()
         self._away: str | None = None
         self._talking: asyncio.Task[None] | None = None
@@ -197,14 +199,15 @@ class ListedBackend(RecordingBackend):
     """Can say what its SDN controller holds."""
 
     def inventory(self) -> Iterable[Held]:
-        account = Account(each for each in self._journal.entries() if each.controller == self.context.controller)
+        own = self.context.controller
+        account = Account(each for each in self._journal.entries() if self._one_sdn or each.controller == own)
         hosts = account.hosts
         for (object_type, key), held in account.objects.items():
             if object_type != "Port" or key not in hosts:
                 yield Held(object_type, key, held.fingerprint, held.attributes)
         for (key, host), bound in account.bindings.items():
-            latest = account.objects["Port", key]
-            held = latest if latest.host == host else bound
+            latest = account.objects.get(("Port", key))
+            held = latest if latest is not None and latest.host == host else bound
             yield Held("Port", key, held.fingerprint, held.attributes)
 
 

@@ -65,7 +65,7 @@ async def test_what_is_malformed_is_reported_once_and_everything_else_goes_on(gr
 
 
 @pytest.mark.asyncio
-async def test_a_record_of_ours_that_is_malformed_is_reported_and_made_anew(ground: Ground) -> None:
+async def test_a_record_of_ours_that_is_malformed_is_reported_and_written_again(ground: Ground) -> None:
     shim = await ground.active()
     await ground.want(name("Port", 1), port(1, "host-1"))
     await ground.convergence()

@@ -63,6 +63,7 @@ class OnePort(RuleBasedStateMachine):
         self.clock = itertools.cycle([5, 3, 9, 1, 7])
         self.all_tokens: set[str] = set()
         self.last_updated = ""
+        self.hosts: set[str] = set()
         self.run(lambda tx: create(tx, PORT, new_attributes(PORT, VALUES), next(self.tokens)))
 
     def teardown(self) -> None:
@@ -219,6 +220,13 @@ class OnePort(RuleBasedStateMachine):
                 each.vif_type and each.state is BindingState.PENDING
             )
             assert bool(each.reason) or each.state not in (BindingState.FAILED, BindingState.LOST)
+
+    @invariant()
+    def a_binding_that_has_ended_is_remembered(self) -> None:
+        hosts = {each.host for each in self.rows()}
+        released = {each.host for each in self.run(lambda tx: tx.releases.all())}
+        assert self.hosts - hosts <= released
+        self.hosts |= hosts
 
     @invariant()
     def time_never_goes_back(self) -> None:

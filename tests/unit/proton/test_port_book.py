@@ -83,6 +83,32 @@ def test_an_absent_answer_is_certain_once_it_was_seen_to_go_or_had_its_time(book
     assert level(book).certain
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "dropped"),
+    [
+        (CLAIM, {}, {("h", "c")}),
+        (BOUND, None, {("h", "c")}),
+        (CLAIM, BOUND, set()),
+        (BOUND, {**BOUND, "controller": "d"}, {("h", "c")}),
+        ({**BOUND, "inactive": [OTHER]}, BOUND, {("g", "d")}),
+        ({**BOUND, "inactive": [OTHER]}, {**OTHER, "inactive": [BOUND]}, set()),
+        (BOUND, b"not json", set()),
+    ],
+)
+def test_entries_that_go_are_known_as_dropped(book, before, after, dropped):
+    tell(book, before, listing=True)
+    tell(book, after)
+    assert book.dropped == {(PORT, *each) for each in dropped}
+    book.begin()
+    assert book.dropped == set()
+
+
+def test_a_list_drops_nothing(book):
+    tell(book, BOUND)
+    tell(book, {}, listing=True)
+    assert book.dropped == set()
+
+
 def test_a_new_list_begins_with_nothing(book):
     tell(book, BOUND)
     book.begin()

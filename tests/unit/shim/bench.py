@@ -46,7 +46,7 @@ class Vendor(Backend):
         self.inventory_waits_for: asyncio.Event | None = None
         self.without_inventory = False
 
-    async def _call(self, callback: str, obj: Object) -> None:
+    async def call(self, callback: str, obj: Object) -> None:
         self.begun.append(f"{callback} {obj.key}")
         if callback in self.held_up:
             await self.held_up[callback].wait()
@@ -55,11 +55,11 @@ class Vendor(Backend):
         self.made.append(f"{callback} {obj.key}")
 
     async def _modify(self, callback: str, obj: Object, model: Model) -> None:
-        await self._call(callback, obj)
+        await self.call(callback, obj)
         self.objects[obj.type, obj.key] = Held(obj.type, obj.key, model.fingerprint(obj))
 
     async def _delete(self, callback: str, obj: Object) -> None:
-        await self._call(callback, obj)
+        await self.call(callback, obj)
         self.objects.pop((obj.type, obj.key), None)
 
     async def bind_port(self, port: Object, model: Model, call: CallContext) -> Binding:
@@ -68,7 +68,7 @@ class Vendor(Backend):
         return Binding("ovs")
 
     async def unbind_port(self, port: Object, model: Model) -> None:  # noqa: ARG002 - the port's
-        await self._call("unbind_port", port)
+        await self.call("unbind_port", port)
 
     async def modify_port(self, port: Object, previous: Object | None, model: Model) -> None:  # noqa: ARG002
         await self._modify("modify_port", port, model)
@@ -114,6 +114,7 @@ class Bench:
         """The reconciler works for as long as the context lasts."""
         self.wake(self.state.keys())
         task = asyncio.create_task(self.reconciler.run())
+        await asyncio.sleep(0)
         try:
             yield task
         finally:
@@ -197,6 +198,7 @@ class Bench:
             self.vendor.objects[obj.type, obj.key] = Held(obj.type, obj.key, Model(L3VPN).fingerprint(obj))
 
     async def settle(self) -> None:
-        """Waits until nothing is left to do at once."""
-        while len(self.reconciler.queue):
-            await asyncio.sleep(MOMENT)
+        """Waits until nothing is left to do at once; sooner than a call that hangs is cancelled."""
+        async with asyncio.timeout(PACE.callback_timeout / 2):
+            while len(self.reconciler.queue):
+                await asyncio.sleep(MOMENT)

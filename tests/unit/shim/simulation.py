@@ -42,7 +42,7 @@ from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Written
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.reconcile.takeover import Memory
-from gluon.shim.state import Object, State
+from gluon.shim.state import Object, State, subject
 
 from .samples import OURS
 
@@ -493,8 +493,12 @@ class World:
         await asyncio.wait(old.tasks[:1], timeout=60)
         for call in old.reconciler.late:
             note = encode(Attempt(callback=call.callback, attributes=dict(call.object.attributes)))
-            self.shim.reconciler.take(late.doubt(note, call.key, self.state))
+            self._hear_late(call.key, note)
         old.reconciler.late.clear()
+
+    def _hear_late(self, key: ObjectKey, note: bytes) -> None:
+        shim = self.shim
+        shim.reconciler.write_in_turn(subject(key), lambda: late.doubt(note, key, shim.state))
 
     async def advance(self, steps: int) -> None:
         """Lets some things happen."""

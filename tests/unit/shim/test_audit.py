@@ -255,7 +255,7 @@ def test_reapply_makes_every_call_once_more_without_asking_the_controller() -> N
         bench.vendor.without_inventory = True
         async with bench.running():
             audited = await bench.audit.reapply()
-            assert audited.sentence == "24 objects are applied again" or audited.sentence.startswith("2")
+            assert audited.sentence == "23 objects are applied again"  # A bound port is two.
             made = {call.split()[1] for call in bench.vendor.made}
             assert made == {P.key, name("Port", 2).key, *(obj.key for obj in services(20))}
             assert not [call for call in bench.vendor.made if call.startswith(("delete", "unbind"))]
@@ -272,7 +272,6 @@ def test_a_controller_that_came_back_empty_is_filled_again() -> None:
         bench.vendor.without_inventory = True
         async with bench.running():
             await bench.audit.lost("rebooted")
-            assert bench.statuses.of(P).state == "DOWN"
             await bench.settle()
             assert len(bench.vendor.objects) == 21
             assert bench.statuses.of(P) == Status()
@@ -319,7 +318,6 @@ def test_an_inventory_that_fails_changes_nothing() -> None:
             assert not audited.ok
             assert audited.sentence.startswith("the inventory failed: inventory of backend acme returned 7")
             assert bench.vendor.begun == []
-            assert bench.reconciler._touched == []
 
     virtual_time.run(check())
 

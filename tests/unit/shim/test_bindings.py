@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
 from gluon.contract.records import (
     BINDING_FAILED,
     AppliedRecord,
@@ -171,6 +172,24 @@ def test_a_service_binding_waits_until_the_port_is_bound_where_its_traffic_goes(
     }
     state = state_of(AFTER, "host-1", records, SAID, INTERFACE, VPN, BINDING)
     assert steps_of(BINDING.id, state) == f"waits for {P} to be bound"
+
+
+def with_service_binding(records: dict[ObjectKey, AppliedRecord]) -> dict[ObjectKey, AppliedRecord]:
+    return {**records, INTERFACE.id: applied(INTERFACE), VPN.id: applied(VPN)}
+
+
+def test_a_service_binding_waits_while_the_active_host_is_another_controllers() -> None:
+    """Somebody has taken the source's host from us; the target, which is ours, is not where traffic goes."""
+    stolen = PortAnswer.of(entry("thief", "host-1", "a"), [entry("ours", "host-2", "i")])
+    state = state_of(BEFORE, "host-2", with_service_binding(ON_BOTH), stolen, INTERFACE, VPN, BINDING)
+    assert steps_of(BINDING.id, state) == f"waits for {P} to be bound"
+
+
+def test_a_service_binding_is_applied_where_the_port_is_only_prepared() -> None:
+    """Another controller has the active binding; traffic may come at any moment."""
+    records = with_service_binding(ON_TARGET)
+    state = state_of(BEFORE, "host-2", records, BOTH_SAY, INTERFACE, VPN, BINDING)
+    assert steps_of(BINDING.id, state, TARGET) == f"modify_service_binding {BINDING.id}"
 
 
 def test_both_are_unbound_when_the_port_goes_and_either_may_be_first() -> None:

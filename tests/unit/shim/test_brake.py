@@ -45,7 +45,7 @@ class Shim:
         """What the plan deletes at this moment."""
         return {
             key
-            for key in self.state.keys()
+            for key in set(self.state.keys())
             if any(isinstance(step, Call) and step.callback.removes for step in next_steps(key, self.state, OURS))
         }
 

@@ -1,5 +1,7 @@
 """One callback: whatever a backend does ends in a Binding, in None, or in a CallFailed that says why."""
 
+# ruff: noqa: ARG002 - callbacks take what the port promises
+
 from __future__ import annotations
 
 import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import pytest
+from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
@@ -316,7 +317,7 @@ def test_what_is_made_again_is_made_as_it_was_applied(key: ObjectKey, callback: 
     state = state_of(EVERYTHING, *WANTED)
     attempt = again(key, state)
     assert attempt == Attempt(callback=callback, attributes=EVERYTHING[key].attributes)
-    state.doubt(key, attempt, gone=False)
+    state.record(key, replace(state.records[key], attempt=attempt))
     steps = [step for step in next_steps(P if key == ON_1 else key, state, OURS) if isinstance(step, Call)]
     assert [step.callback for step in steps] == [callback]
 

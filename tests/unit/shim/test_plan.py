@@ -15,7 +15,6 @@ from gluon.contract.records import (
     NOBODY,
     AppliedRecord,
     Attempt,
-    BindingAnswer,
     PortAnswer,
     WantedBinding,
 )
@@ -106,6 +105,11 @@ STEPS = {
         Situation([port(host="foreign")], {P: applied(UNBOUND)}),
         P,
         f"delete_port {P}",
+    ),
+    "a port on a host that is no longer ours, bound": (
+        Situation([port(host="dropped")], is_bound_as(port(host="dropped"))),
+        P,
+        f"unbind_port {P} on dropped; waits for {keys.binding(P, 'dropped')} to be deleted",
     ),
     "a port that was applied": (Situation([UNBOUND], {P: applied(UNBOUND)}), P, "Nothing"),
     "a port that was only claimed": (Situation([UNBOUND], {P: applied(UNBOUND, claimed=True)}), P, f"modify_port {P}"),
@@ -271,6 +275,19 @@ STEPS = {
         B,
         f"modify_service_binding {B}",
     ),
+    "a service binding whose port may have been unbound": (
+        Situation(
+            [TO_BIND, INTERFACE, VPN, BINDING],
+            {**but(FULL, B), ON_1: bound(TO_BIND, attempt=Attempt(callback="unbind_port", attributes={}))},
+        ),
+        B,
+        f"waits for {P} to be bound",
+    ),
+    "a service binding whose port the SDN controller has lost": (
+        Situation([TO_BIND, INTERFACE, VPN, BINDING], {**but(FULL, B), ON_1: bound(TO_BIND, claimed=True)}),
+        B,
+        f"waits for {P} to be bound",
+    ),
     "a service binding whose service is not applied": (
         Situation([TO_BIND, INTERFACE, VPN, BINDING], but(FULL, B, S)),
         B,
@@ -311,7 +328,7 @@ def test_next_steps(what: str) -> None:
     ids=["nothing attempted", "a delete attempted", "a change attempted"],
 )
 def test_what_was_attempted_and_not_recorded_is_made_sure_of(
-    attempt: Attempt | None, expected: str, knows_previous: bool
+    attempt: Attempt | None, expected: str, *, knows_previous: bool
 ) -> None:
     state = Situation([VPN], {S: applied(VPN, attempt=attempt)}).state()
     assert steps_of(S, state) == expected
@@ -331,6 +348,12 @@ def test_a_missing_list_item_neither_applies_nor_deletes_the_service() -> None:
         assert steps_of(S, Situation([named], records).state()) == (
             "waits for net-l3vpn/VpnAfConfig/65000:1 to be applied"
         )
+
+
+def test_a_list_item_that_is_about_to_be_deleted_is_not_named_any_more() -> None:
+    target, named = sample("VpnAfConfig", 1), sample("VpnService", 1, ipv4_family="65000:1")
+    state = Situation([named], {target.id: applied(target)}).state()
+    assert steps_of(S, state) == f"waits for {target.id} to be applied"
 
 
 def test_a_deleted_list_item_stays_until_the_service_lets_go_of_it() -> None:
@@ -480,6 +503,47 @@ def test_a_bind_that_is_made_again_keeps_its_answer_until_it_has_another() -> No
     assert record.attempt == Attempt(callback="bind_port", attributes=dict(TO_BIND.attributes))
 
 
+def test_what_may_be_there_is_deleted_without_a_note_before() -> None:
+    """The record says already that nothing is certain."""
+    state = Situation([], {S: applied(VPN, claimed=True)}).state()
+    assert outcome.claim(call_of(S, state), state, OURS) is None
+
+
+def test_after_a_delete_that_may_have_been_made_a_change_begins_from_nothing() -> None:
+    attempt = Attempt(callback="delete_service", attributes=dict(VPN.attributes))
+    state = Situation([VPN], {S: applied(VPN, attempt=attempt)}).state()
+    writes = outcome.claim(call_of(S, state), state, OURS)
+    assert writes is not None
+    record = writes.records[S]
+    assert record is not None
+    assert record.claimed
+    assert record.attempt == Attempt(callback="modify_service", attributes=dict(VPN.attributes))
+
+
+def test_a_bind_notes_that_the_backend_hears_of_the_port_as_well() -> None:
+    renamed = port(name="new", revision=2)
+    state = Situation([renamed], IS_BOUND, RESTING, token="again").state()
+    writes = outcome.claim(call_of(P, state), state, OURS)
+    assert writes is not None
+    record = writes.records[P]
+    assert record is not None
+    assert (record.attributes["name"], record.claimed) == (None, False)
+    assert record.attempt == Attempt(callback="modify_port", attributes=dict(renamed.attributes))
+
+
+def test_a_bind_that_ends_when_the_port_has_changed_back_does_not_hide_it() -> None:
+    """The backend heard of the new name by the bind; the old one is due again."""
+    renamed = port(name="new", revision=2)
+    state = Situation([renamed], IS_BOUND, RESTING, token="again").state()
+    call = call_of(P, state)
+    for key, record in (outcome.claim(call, state, OURS) or outcome.Writes(subject=P)).records.items():
+        state.record(key, record)
+    state.desire(TO_BIND, "again")
+    for key, record in outcome.bound(call, "ovs", {}, state, OURS).records.items():
+        state.record(key, record)
+    assert f"modify_port {P}" in steps_of(P, state)
+
+
 def test_a_failing_bind_is_answered_binding_failed_and_said_once() -> None:
     claimed = PortAnswer(controller="ours", host_id="host-1", token="t", revision=1)
     state = Situation([TO_BIND], {ON_1: applied(TO_BIND, claimed=True)}, claimed).state()
@@ -562,6 +626,13 @@ def test_what_is_absent_is_held_back_and_what_is_there_goes_on() -> None:
     assert steps_of(S, state) == "Nothing"
     state.desire(sample("VpnService", 1, name="changed"))
     assert steps_of(S, state) == f"modify_service {S}"
+
+
+def test_nothing_is_answered_for_a_port_that_is_absent_and_held_back() -> None:
+    """etcd was lost with the answer, and the port may never come back."""
+    state = Situation([], IS_BOUND).state()
+    state.hold_all_absent = True
+    assert steps_of(P, state) == "HeldBack; HeldBack"
 
 
 def test_a_port_that_is_there_and_not_to_be_bound_is_unbound_while_etcd_is_filled() -> None:

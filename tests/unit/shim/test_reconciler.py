@@ -132,7 +132,7 @@ def test_a_backend_that_fails_over_a_cancellation_costs_no_worker() -> None:
             except asyncio.CancelledError:
                 raise ConnectionError("reset") from None
 
-        bench.vendor._call = clean_up  # type: ignore[method-assign]
+        bench.vendor.call = clean_up  # type: ignore[method-assign]
         async with bench.running():
             bench.want(port())
             while not entered:

@@ -230,17 +230,15 @@ def test_a_port_that_is_bound_where_it_is_only_prepared_is_said_to_be_inactive()
     assert [state.as_bound(P, host).active for host in ("host-1", "host-2")] == [False, True]
 
 
-def test_an_object_in_doubt_is_made_again_and_waited_for_if_it_is_gone() -> None:
+def test_what_needs_an_object_is_concerned_when_that_is_gone_for_all_that_is_known() -> None:
     vpn = sample("VpnService", 1)
     state, attempt = State(L3VPN), Attempt(callback="modify_service", attributes=dict(vpn.attributes))
     for obj in (port(), sample("Interface", 1), vpn, vpn_binding()):
         state.desire(obj)
         state.record(obj.id, applied(obj))
     state.record(ON_1, bound(port()))
-    assert vpn_binding().id not in state.doubt(vpn.id, attempt, gone=False)
-    assert (state.records[vpn.id].claimed, state.records[vpn.id].attempt) == (False, attempt)
-    assert vpn_binding().id in state.doubt(vpn.id, attempt, gone=True)
-    assert state.records[vpn.id].claimed
+    assert vpn_binding().id not in state.record(vpn.id, applied(vpn, attempt=attempt))
+    assert vpn_binding().id in state.record(vpn.id, applied(vpn, attempt=attempt, claimed=True))
 
 
 def test_an_answer_that_never_was_is_absent() -> None:

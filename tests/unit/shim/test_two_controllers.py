@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 from collections import deque
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -59,10 +59,11 @@ class Network:
 
     async def make(self, call: Call, model: Any, fence: int) -> Binding | None:  # noqa: ARG002 - the port's
         both = self._member.both
-        await both.pause()
         both.calls.append(f"{self._member.controller}: {call}")
         if call.callback is Callback.BIND_PORT:
             both.judge_bind(self._member, call)
+        await both.pause()
+        if call.callback is Callback.BIND_PORT:
             self.bound[call.host] = call.object
         elif call.callback is Callback.UNBIND_PORT:
             self.bound.pop(call.host, None)
@@ -139,7 +140,7 @@ class Member:
     @property
     def is_at_rest(self) -> bool:
         queue = self.reconciler.queue
-        return not (len(queue) or queue._later or self.events)
+        return queue.is_empty and not self.events
 
 
 class Both:
@@ -151,10 +152,9 @@ class Both:
         self.revision = 1
         self.calls: list[str] = []
         self.complaints: list[str] = []
-        self.crashed = False
         self.members = {controller: Member(self, controller) for controller in HOSTS}
 
-    async def __aenter__(self) -> Both:
+    async def __aenter__(self) -> Self:
         for member in self.members.values():
             member.start()
         return self
@@ -201,16 +201,13 @@ class Both:
         self.put(keys.desired(P), value)
 
     def judge_bind(self, member: Member, call: Call) -> None:
-        """A port is at two controllers only while it is wanted on the hosts of both."""
-        wanted = set(member.state.wishes(P))
-        for other in self.members.values():
-            for host in other.network.bound:
-                if other is not member and host not in wanted and not self.crashed:
-                    self.complaints.append(f"{member.controller}: {call}, while {other.controller} has it on {host}")
+        """Nobody is known to have the port where it is not wanted any more."""
+        for host, entry in member.state.answer(P).answer.bindings.items():
+            if entry.controller != member.controller and host not in member.state.wishes(P):
+                self.complaints.append(f"{member.controller}: {call}, while {entry.controller} has it on {host}")
 
     async def crash(self, controller: str) -> None:
         """The shim dies, whatever is under way, and starts again."""
-        self.crashed = True
         await self.members[controller].stop()
         self.members[controller].start()
 

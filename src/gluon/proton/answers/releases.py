@@ -18,11 +18,12 @@ from msgspec import Struct
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import Attempt, encode
+from gluon.contract.records import encode
 from gluon.etcd import Client, EtcdError, Op, Put
 from gluon.proton.answers.ports import PortBook
+from gluon.proton.service import possible_calls
 from gluon.proton.storage import BindingState, Database, DatabaseUnavailable, StoredBinding, StoredRelease, Transaction
-from gluon.schema import Proton, Value
+from gluon.schema import Proton
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,9 @@ SETTLE = 3.0
 """Seconds that an entry has to be gone for.  A watch that goes on in an etcd from a backup may show the
 same; the publisher notices that within a second."""
 AT_ONCE = 50
-"""Notes of one transaction."""
-
-_BIND = "bind_port"
+"""Bindings of one transaction in etcd; each has up to two notes."""
+FORGOTTEN_AT_ONCE = 500
+"""Bindings of one transaction in the database: requests want to write as well."""
 
 
 class Open(Struct, frozen=True):
@@ -95,16 +96,18 @@ class Releases:
         found = await self._database.read(partial(_read, protons=self._protons))
         await self._name(found)
         era = (self._ports.listed, found.epoch)
-        if not self._is_certain() or era != self._era:
-            self._era = era
+        before, self._era = self._era or era, era
+        if not self._is_certain() or era != before:
             self._ports.dropped.clear()
             self._absent.clear()
             self._undone.clear()
             return
         done, doubtful = self._judge(found)
         await self._leave_notes(doubtful)
-        if done or doubtful:
-            await self._database.write(lambda tx: tx.releases.remove([*done, *doubtful]))
+        forgotten = [*done, *doubtful]
+        for start in range(0, len(forgotten), FORGOTTEN_AT_ONCE):
+            part = forgotten[start : start + FORGOTTEN_AT_ONCE]
+            await self._database.write(partial(_forget, releases=part))
 
     async def _name(self, found: Open) -> None:
         """Takes note of the controllers that have begun to bind, before that can be lost."""
@@ -153,16 +156,9 @@ class Releases:
         Raises:
             EtcdError, DatabaseUnavailable: some may be left.
         """
-        attributes = await self._database.read(partial(_attributes, releases=releases)) if releases else {}
         for start in range(0, len(releases), AT_ONCE):
-            part = [each for each in releases[start : start + AT_ONCE] if each in attributes]
-            notes: list[Op] = [
-                Put(
-                    keys.late(each.controller, keys.binding(self._port(each), each.host)),
-                    encode(Attempt(callback=_BIND, attributes=attributes[each])),
-                )
-                for each in part
-            ]
+            part = releases[start : start + AT_ONCE]
+            notes = await self._database.read(partial(_notes, releases=part, protons=self._protons))
             await self._client.txn([], notes)
             for each in part:
                 log.warning(
@@ -191,6 +187,13 @@ def _name(tx: Transaction, *, named: Mapping[StoredRelease, str]) -> None:
         tx.releases.name(release, controller)
 
 
-def _attributes(tx: Transaction, *, releases: Iterable[StoredRelease]) -> dict[StoredRelease, dict[str, Value]]:
-    found = {each: tx.releases.attributes(each) for each in releases}
-    return {each: attributes for each, attributes in found.items() if attributes is not None}
+def _forget(tx: Transaction, *, releases: Sequence[StoredRelease]) -> None:
+    tx.releases.remove(releases)
+
+
+def _notes(tx: Transaction, *, releases: Iterable[StoredRelease], protons: Mapping[str, Proton]) -> list[Op]:
+    return [
+        Put(keys.late(each.controller, key), encode(attempt))
+        for each in releases
+        for key, attempt in possible_calls(tx, protons[each.proton], each).items()
+    ]

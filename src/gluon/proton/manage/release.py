@@ -87,7 +87,8 @@ async def _release_port(client: Client, port: ObjectKey, controller: str | None,
         return 0
     taken = [each for each in (answer or NOBODY).bindings.values() if controller in (None, each.controller)]
     if held is None or answer is None or not taken:
-        say(f"{port}: {f'controller {controller}' if controller else 'no controller'} has it not; nothing to release")
+        holder = f"controller {controller} does not have it" if controller else "no controller has it"
+        say(f"{port}: {holder}; nothing to release")
         return NOTHING
     owners = sorted({each.controller for each in taken})
     for owner in owners:

@@ -17,6 +17,7 @@ from gluon.proton.service.filters import parse_filters
 from gluon.proton.service.model_check import check_models
 from gluon.proton.service.objects import Objects
 from gluon.proton.service.refresh import refresh, set_status
+from gluon.proton.service.release import possible_calls
 from gluon.proton.storage import (
     ChangedMeanwhile,
     ChangesRefused,
@@ -52,6 +53,7 @@ __all__ = [
     "checked_answer",
     "drop_answer",
     "parse_filters",
+    "possible_calls",
     "refresh",
     "set_status",
 ]

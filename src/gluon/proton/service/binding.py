@@ -211,10 +211,16 @@ def _asks(before: Mapping[str, Value], after: Mapping[str, Value], named: Collec
     # Nova writes {} where nothing is set.
     if not (same(now.device_id, after["device_id"]) and same(now.profile or None, after["profile"] or None)):
         return True
-    if now.state in (BindingState.FAILED, BindingState.LOST) and any(name in named for name in _WHO_AND_WHERE):
+    given_up = now.state in (BindingState.FAILED, BindingState.LOST) or _is_in_trouble(before)
+    if given_up and any(name in named for name in _WHO_AND_WHERE):
         return True
     # While a port is bound these don't change (`refuse_change_of_bound`).
     return any(not same(before.get(name), after.get(name)) for name in ("mac_address", "vnic_type"))
+
+
+def _is_in_trouble(port: Mapping[str, Value]) -> bool:
+    """Whether a controller says that a port does not work, which is meant to: asking again may mend it."""
+    return bool(port.get("admin_state_up")) and port.get("status") in ("DOWN", "ERROR")
 
 
 def _prepared(rows: Sequence[StoredBinding], host: str) -> StoredBinding | None:

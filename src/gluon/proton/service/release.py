@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
+from gluon.contract.records import Attempt
+from gluon.proton.service import default_interface
 from gluon.proton.storage import Stored, StoredBinding, StoredRelease, Transaction
 from gluon.schema import Proton, Value
 
@@ -39,6 +43,28 @@ def release(tx: Transaction, proton: Proton, port: str, hosts: Iterable[str] | N
                 ),
                 _as_bound(proton, stored, each),
             )
+
+
+def possible_calls(tx: Transaction, proton: Proton, released: StoredRelease) -> dict[ObjectKey, Attempt]:
+    """The calls that a controller may have had, and has to be asked to undo; by object.
+
+    Of a port that is gone its default interface is gone with it, and has to go first.
+
+    Args:
+        tx: the transaction.
+        proton: the port's.
+        released: the binding; there are none once it is forgotten.
+    """
+    attributes = tx.releases.attributes(released)
+    if attributes is None:
+        return {}
+    port = ObjectKey(proton.name, proton.port.name, released.port)
+    calls = {keys.binding(port, released.host): Attempt(callback="bind_port", attributes=attributes)}
+    if not tx.objects(proton.name, proton.port.name).exists(released.port):
+        interface = default_interface.attributes(proton, attributes)
+        key = ObjectKey(proton.name, proton.interface.name, str(interface[proton.interface.primary_key.name]))
+        calls[key] = Attempt(callback="modify_interface", attributes=interface)
+    return calls
 
 
 def _as_bound(proton: Proton, stored: Stored, binding: StoredBinding) -> dict[str, Value]:

@@ -69,8 +69,9 @@ class Releases:
 
     def remove(self, releases: Iterable[StoredRelease]) -> None:
         """Forgets them, as far as they are there."""
-        for each in releases:
-            self._connection.execute(self._statements.delete, _of(each))
+        parameters = [_of(each) for each in releases]
+        if parameters:
+            self._connection.execute(self._statements.delete, parameters)
 
 
 def _of(release: StoredRelease) -> dict[str, str]:

@@ -128,6 +128,8 @@ class Comparison:
             objects = _expected(key, self._state, self._judge, self._skipped)
             if objects:
                 expected[name] = objects
+            if key not in self._skipped:
+                self._orphans |= _stray_hosts(key, self._held.get(name, []), self._state)
         for name, objects in _ports_once(expected, self._judge).items():
             listed = self._held.get(name, [])
             for key in objects:
@@ -136,7 +138,6 @@ class Comparison:
                     self._missing.append(key)
                 elif not _is_as_applied(as_told, told, self._state, self._judge):
                     self._differing.append(key)
-            self._orphans |= _stray_hosts(ObjectKey(self._state.proton.name, *name), listed, self._state)
 
     def _note_orphan(self, name: Name, listed: list[Found]) -> None:
         if name[0] not in self._state.proton.objects:
@@ -224,14 +225,20 @@ def orphan(key: ObjectKey, known: Mapping[str, Value], state: State) -> dict[Obj
 
     They say that a call may have been made, which is what a delete needs.
     """
+    attributes = complete(key, known, state)
+    record = AppliedRecord(attributes=attributes, revision=0, claimed=True)
+    if state.base(key) is not Base.PORT:
+        return {key: record}
+    return {keys.binding(key, str(attributes["host_id"] or "")): record, key: record}
+
+
+def complete(key: ObjectKey, known: Mapping[str, Value], state: State) -> dict[str, Value]:
+    """All attributes of an object of which only some are known; None for the others."""
     object_type = state.proton.objects[key.object]
     attributes: dict[str, Value] = {name: None for name, a in object_type.attributes.items() if not a.read_only}
     attributes |= {name: value for name, value in known.items() if name in attributes}
     attributes[object_type.primary_key.name] = key.key
-    record = AppliedRecord(attributes=attributes, revision=0, claimed=True)
-    if object_type.base is not Base.PORT:
-        return {key: record}
-    return {keys.binding(key, str(attributes["host_id"] or "")): record, key: record}
+    return attributes
 
 
 def again(key: ObjectKey, state: State) -> Attempt:

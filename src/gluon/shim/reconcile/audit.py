@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, RequestResult
 from gluon.shim import metrics
 from gluon.shim.plan.inventory import Comparison, Findings, again
+from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.brake import Brake
 from gluon.shim.reconcile.calls import CallFailed
 from gluon.shim.reconcile.reconciler import Reconciler
@@ -28,6 +31,9 @@ log = logging.getLogger(__name__)
 
 PORTION = 16
 """Objects that are mended at once; the other workers are free for live changes."""
+
+MANY = 64
+"""The same when everything is lost: nothing else can be done for these objects anyway."""
 
 NAMED = 1000
 """Objects of each kind that a result names."""
@@ -85,16 +91,14 @@ class Audit:
 
     async def lost(self, reason: str) -> None:
         """The SDN controller came back empty: everything is missing."""
-        state = self._reconciler.state
+        records = list(self._reconciler.state.records)
         log.warning(
             "the SDN controller of backend %s came back empty%s; %d objects are applied again",
             self._reconciler.calls.name,
             f" ({reason})" if reason else "",
-            len(state.records),
+            len(records),
         )
-        for key in list(state.records):
-            self._doubt(key, gone=True)
-        self._reconciler.wake(set(map(subject, state.records)))
+        await self._again(records, gone=True, at_once=MANY)
 
     async def accept(self) -> int:
         """Deletes the orphans that an earlier audit found too many; returns how many."""
@@ -108,14 +112,14 @@ class Audit:
         await self._again(findings.missing, gone=True)
         await self._again(findings.differing, gone=False)
         # An operator who names one object has given the word; of the others that wait it says nothing.
-        refused = whole and self._brake.refuses(self._reconciler.state.proton.name, len(findings.orphans))
+        refused = whole and self._brake.refuses(self._reconciler.state.proton.name, len(_strangers(findings)))
         if whole:
             self._refused = dict(findings.orphans) if refused else {}
         if not refused:
             await self._remove(findings.orphans)
 
-    async def _again(self, records: Iterable[ObjectKey], *, gone: bool) -> None:
-        for portion in _portions(self._ranked(records)):
+    async def _again(self, records: Iterable[ObjectKey], *, gone: bool, at_once: int = PORTION) -> None:
+        for portion in _portions(self._ranked(records), at_once):
             for key in portion:
                 self._doubt(key, gone=gone)
             await self._settled(set(map(subject, portion)))
@@ -126,10 +130,17 @@ class Audit:
         return sorted(records, key=lambda key: order.index(subject(key).object))
 
     def _doubt(self, key: ObjectKey, *, gone: bool) -> None:
+        """Notes, in the record too, that what the SDN controller holds of an object is not known."""
         state = self._reconciler.state
-        if key not in state.records:
-            return
-        self._reconciler.wake(state.doubt(key, again(key, state), gone=gone))
+
+        def make() -> Writes | None:
+            record = state.records.get(key)
+            if record is None:
+                return None
+            doubted = replace(record, attempt=record.attempt or again(key, state), claimed=record.claimed or gone)
+            return Writes(subject=subject(key), records={key: doubted})
+
+        self._reconciler.write_in_turn(subject(key), make)
         if gone and keys.is_binding(key):
             port, _ = keys.port_and_host(key)
             self._statuses.report(port, "DOWN", "the SDN controller has lost it; it is being bound again")
@@ -138,9 +149,14 @@ class Audit:
         for portion in _portions(self._ranked(orphans)[::-1]):
             for key in portion:
                 log.warning("the SDN controller holds %s, which nobody wants; it is deleted", key)
-                if key not in self._reconciler.state.records:
-                    self._reconciler.wake(self._reconciler.state.record(key, orphans[key]))
+                self._reconciler.write_in_turn(subject(key), partial(self._adopted, key, orphans[key]))
             await self._settled(set(map(subject, portion)))
+
+    def _adopted(self, key: ObjectKey, orphan: AppliedRecord) -> Writes | None:
+        """An orphan becomes a record of ours, and is then deleted like any other object."""
+        if key in self._reconciler.state.records:
+            return None
+        return Writes(subject=subject(key), records={key: orphan})
 
     async def _settled(self, subjects: set[ObjectKey]) -> None:
         self._reconciler.wake(subjects)
@@ -154,8 +170,14 @@ def result(audited: Sequence[tuple[str, Audited]]) -> RequestResult:
         message="; ".join(f"{proton}: {each.sentence}" for proton, each in audited) or "nothing to audit",
         missing=_named(key for _, each in audited for key in each.findings.missing),
         differing=_named(key for _, each in audited for key in each.findings.differing),
-        orphans=_named(key for _, each in audited for key in (*each.findings.orphans, *each.findings.unknown)),
+        orphans=_named(key for _, each in audited for key in (*_strangers(each.findings), *each.findings.unknown)),
     )
+
+
+def _strangers(findings: Findings) -> list[ObjectKey]:
+    """The orphans as they are listed: a port that is bound is one, though it has two records."""
+    ports = {subject(key) for key in findings.orphans if keys.is_binding(key)}
+    return [key for key in findings.orphans if key not in ports]
 
 
 def _named(found: Iterable[object]) -> tuple[str, ...]:
@@ -181,17 +203,17 @@ def _only(findings: Findings, only: str) -> Findings:
 def _sentence(held: int, findings: Findings, *, dry_run: bool) -> str:
     numbers = (
         f"{held} objects held, {len(findings.missing)} missing, {len(findings.differing)} differ, "
-        f"{len(findings.orphans) + len(findings.unknown)} known to nobody"
+        f"{len(_strangers(findings)) + len(findings.unknown)} known to nobody"
     )
     return numbers + ("; nothing was changed" if dry_run else "")
 
 
 def _count(proton: str, findings: Findings) -> None:
-    found = {"missing": findings.missing, "differing": findings.differing, "orphans": findings.orphans}
+    found = {"missing": findings.missing, "differing": findings.differing, "orphans": _strangers(findings)}
     for kind, items in found.items():
         metrics.AUDIT.labels(proton, kind).set(len(items))
 
 
-def _portions(records: Sequence[ObjectKey]) -> Iterator[Sequence[ObjectKey]]:
-    for start in range(0, len(records), PORTION):
-        yield records[start : start + PORTION]
+def _portions(records: Sequence[ObjectKey], at_once: int = PORTION) -> Iterator[Sequence[ObjectKey]]:
+    for start in range(0, len(records), at_once):
+        yield records[start : start + at_once]

@@ -7,13 +7,14 @@ what is absent may still come; afterwards the brake looks at what would go.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import Epoch, MalformedRecord, decode
-from gluon.etcd import Client, Event
+from gluon.etcd import Client, ClusterReplaced, EtcdError, Event
 from gluon.shim.reconcile.brake import Brake
 from gluon.shim.state import State
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LOOK = 0.2
 """Seconds between two looks whether the mirror has everything that etcd has."""
+CONFIRMED = 5.0
+"""Seconds for which a publisher that has begun after a loss has to leave the epoch as it is.  It looks
+at the deployment first, so it has found that this etcd lacks nothing."""
 PATIENCE = 60.0
 """Seconds after which the looks end: under a constant load the two may never be quite alike."""
 
@@ -42,15 +46,24 @@ class Epochs:
         self._outdated: str | None = None
         """The epoch that a replaced etcd may still show, from before its loss; None: it was not replaced."""
         self._news = asyncio.Event()
+        self._since = 0
+        self._publishers: dict[bytes, float] = {}
+        """Publishers that have begun since the term did, and when they were first seen."""
 
-    def begin(self, settled: str, settle: Settle) -> None:
+    @property
+    def is_filling(self) -> bool:
+        """Whether proton-server is filling etcd: what is absent is still to come."""
+        return self._epoch is not None and not self._epoch.complete
+
+    def begin(self, settled: str, settle: Settle, since: int) -> None:
         """A term begins.
 
         Args:
             settled: the epoch whose deletions an earlier leader has dealt with; empty for none.
             settle: told of the next one.
+            since: the revision at which the term began.
         """
-        self.settled, self._settle = settled, settle
+        self.settled, self._settle, self._since = settled, settle, since
 
     def expect_another(self, outdated: str) -> None:
         """Another etcd answers: the epoch that it shows from before is not to be believed."""
@@ -81,13 +94,38 @@ class Epochs:
         """Deals with each epoch, until cancelled."""
         while True:
             epoch = self._epoch
-            if epoch is not None and epoch.complete and epoch.id not in (self.settled, self._outdated):
+            if epoch is not None and await self._is_due(epoch):
                 await self._caught_up()
                 if self._epoch == epoch:
                     self._brake.judge("etcd was filled again")
                     await self._until_settled(epoch)
-            await self._news.wait()
+            with contextlib.suppress(TimeoutError):
+                # Only of a replaced etcd is there anything to look for that brings no news.
+                async with asyncio.timeout(None if self._outdated is None else CONFIRMED / 5):
+                    await self._news.wait()
             self._news.clear()
+
+    async def _is_due(self, epoch: Epoch) -> bool:
+        if not epoch.complete:
+            return False
+        if epoch.id == self._outdated:
+            return await self._is_confirmed()
+        return epoch.id != self.settled
+
+    async def _is_confirmed(self) -> bool:
+        """Whether a publisher has found that a replaced etcd lacks nothing, and so begins no epoch."""
+        now = asyncio.get_running_loop().time()
+        living: set[bytes] = set()
+        try:
+            async for page in self._etcd.pages(keys.PUBLISHER):
+                living |= {item.key for item in page.items if item.create_revision > self._since}
+        except ClusterReplaced:
+            raise
+        except EtcdError as error:
+            log.debug("the publishers can't be looked at now: %s", error)
+            return False
+        self._publishers = {key: self._publishers.get(key, now) for key in living}
+        return any(now - first >= CONFIRMED for first in self._publishers.values())
 
     async def _until_settled(self, epoch: Epoch) -> None:
         """Waits until nothing of the epoch is held back: at once, or after an operator's word."""

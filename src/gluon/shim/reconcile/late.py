@@ -16,6 +16,7 @@ from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt, MalformedRecord, decode, encode
 from gluon.etcd import Client, EtcdError
 from gluon.shim.plan import Call
+from gluon.shim.plan.inventory import complete
 from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.calls import BackendCalls
 from gluon.shim.state import State, subject
@@ -54,6 +55,15 @@ async def _leave_note(client: Client, controller: str, call: Call, calls: Backen
         log.error("%s ended late, and no note of it could be left; audit its controller", call)  # noqa: TRY400 - no news in a traceback
 
 
+def check(note: bytes) -> None:
+    """Reads a note, to see whether it can be read.
+
+    Raises:
+        MalformedRecord: it can't; it is only to be deleted.
+    """
+    decode(Attempt, note)
+
+
 def doubt(note: bytes, key: ObjectKey, state: State) -> Writes:
     """What a note means: the object is not known for certain any more.
 
@@ -61,10 +71,11 @@ def doubt(note: bytes, key: ObjectKey, state: State) -> Writes:
         MalformedRecord: the note can't be read; it is only to be deleted.
     """
     attempt = decode(Attempt, note)
+    known = complete(subject(key), attempt.attributes, state)
     record = state.records.get(key)
     records: dict[ObjectKey, AppliedRecord] = {}
     if record is None:
-        records[key] = AppliedRecord(attributes=attempt.attributes, revision=0, claimed=True)
+        records[key] = AppliedRecord(attributes=known, revision=0, claimed=True)
     else:
         again = Attempt(callback="modify_object", attributes=record.attributes)
         records[key] = AppliedRecord(
@@ -77,8 +88,8 @@ def doubt(note: bytes, key: ObjectKey, state: State) -> Writes:
         )
     port = subject(key)
     if port != key and port not in state.records:
-        records[port] = AppliedRecord(attributes=attempt.attributes, revision=0, claimed=True)
+        records[port] = AppliedRecord(attributes=known, revision=0, claimed=True)
     return Writes(subject=port, records=records, late=key)
 
 
-__all__ = ["MalformedRecord", "doubt", "leave_notes"]
+__all__ = ["MalformedRecord", "check", "doubt", "leave_notes"]

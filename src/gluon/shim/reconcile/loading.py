@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from msgspec.structs import replace
@@ -61,6 +61,18 @@ class Loading:
         for name in self._states:
             path = prefix + name.encode() + b"/"
             await self._following.each(path, lambda key, value: self._feed.record(key, value, prefix))
+
+    async def unhandled(self, protons: Iterable[str]) -> dict[str, int]:
+        """How many records there are of protons that no backend of this shim handles, by proton."""
+        found: dict[str, int] = {}
+        for name in protons:
+            if name not in self._states:
+                counted: list[bytes] = []
+                path = keys.applied_prefix(self._controller) + name.encode() + b"/"
+                await self._following.each(path, lambda key, _, counted=counted: counted.append(key))  # type: ignore[misc]
+                if counted:
+                    found[name] = len(counted)
+        return found
 
     async def statuses(self) -> dict[ObjectKey, Status]:
         """What this controller said of objects until now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -99,6 +99,7 @@ class Reconciler:
         self._troubles = Troubles()
         self._under_way: dict[ObjectKey, tuple[Call, asyncio.Task[None] | None]] = {}
         self._withdrawn: set[ObjectKey] = set()
+        self._in_turn: dict[ObjectKey, list[Callable[[], Writes | None]]] = {}
         self._touched: list[set[ObjectKey]] = []
         self._slow: set[ObjectKey] = set()
         self._workers = 0
@@ -155,6 +156,10 @@ class Reconciler:
 
     async def _reconcile(self, key: ObjectKey) -> bool:
         """Makes one step; True: a call is claimed now, so look again at once."""
+        for make in self._in_turn.pop(key, ()):
+            writes = make()
+            if writes is not None:
+                await self._tidy(writes)
         steps = next_steps(key, self.state, self._identity)
         calls = [step for step in steps if isinstance(step, Call)]
         self._note(key, steps, calls)
@@ -332,9 +337,17 @@ class Reconciler:
         except WriteRefused as error:
             log.warning("%s: what is said of it in etcd could not be brought up to date: %s", writes.subject, error)
 
-    def take(self, writes: Writes) -> None:
-        """Writes what came from elsewhere about an object, in its turn."""
-        self._tasks.create_task(self._tidy(writes))
+    def write_in_turn(self, subject: ObjectKey, make: Callable[[], Writes | None]) -> None:
+        """Writes what came from elsewhere about an object, once no call for it is under way.
+
+        The result of such a call would else be written over it.
+
+        Args:
+            subject: the object.
+            make: says what to write, by the state at that time; None for nothing.
+        """
+        self._in_turn.setdefault(subject, []).append(make)
+        self.wake((subject,))
 
     async def _write(self, writes: Writes) -> bool:
         """Writes, and takes what was written into the state; False: a claim came too late."""

@@ -57,6 +57,10 @@ class Requests:
     async def _accept(self) -> RequestResult:
         if not self._brake.reason:
             return RequestResult(ok=True, message="nothing is held back")
+        if self._epochs.is_filling:
+            # Whatever has not been published again yet would go.
+            message = "proton-server is filling etcd; nothing can be accepted before it has ended, try again then"
+            return RequestResult(ok=False, message=message)
         held = self._brake.accept()
         await self._epochs.accept()
         orphans = sum([await audit.accept() for audit in self._audits.values()])

@@ -33,7 +33,7 @@ from gluon.shim.reconcile.recorder import Recorder
 from gluon.shim.reconcile.requests import Requests
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.reconcile.takeover import Memory
-from gluon.shim.state import State
+from gluon.shim.state import State, subject
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,6 @@ class Term:
         backends: the calls of each handled proton's backend.
         statuses: what is said of objects; outlives the term.
         memory: what this process knows from the terms that it has led before.
-        lost: protons whose SDN controller came back empty while nobody led, and why; emptied.
         identity: who we are.
         pace: how many calls at once, and how often.
         limits: how much may be deleted without being asked.
@@ -80,7 +79,6 @@ class Term:
         backends: Mapping[str, BackendCalls],
         statuses: Statuses,
         memory: Memory | None,
-        lost: dict[str, str],
         *,
         identity: Identity,
         pace: Pace,
@@ -92,12 +90,14 @@ class Term:
         """The number of this term; 0 until it is known."""
         self.in_sync = False
         """Everything is loaded, and reconciling has begun."""
+        self.unhandled: dict[str, int] = {}
+        """How many objects are applied of protons that no backend handles now, by proton."""
         self._etcd = etcd
+        self._protons = protons
         self._leadership = leadership
         self._controller = identity.controller
         self._statuses = statuses
         self._memory = memory
-        self._lost = lost
         self._watchfulness = watchfulness
         self._describe = describe
         self._described: ControllerStatus | None = None
@@ -119,6 +119,7 @@ class Term:
                 keys.PROTON,
                 keys.CONTROLLER,
                 keys.late_prefix(identity.controller),
+                keys.lost_prefix(identity.controller),
                 keys.requests_prefix(identity.controller),
             ],
             [keys.EPOCH],
@@ -171,12 +172,6 @@ class Term:
         """The calls whose end this term has not seen."""
         return [(call, r.calls) for r in self._reconcilers.values() for call in r.late]
 
-    # -- what backends say -------------------------------------------------------------------
-
-    async def lost(self, proton: str, reason: str) -> None:
-        """The SDN controller of a proton's backend came back empty."""
-        await self._audits[proton].lost(reason)
-
     # -- beginning -----------------------------------------------------------------------------
 
     async def _work(self) -> None:
@@ -209,7 +204,7 @@ class Term:
         self._known_terms = frozenset({self._number.id, *([found.id] if found else ())})
         await self._recorder.put(keys.term(self._controller), encode(self._number))
         self.fence = number
-        self._epochs.begin(epoch, self._settle_epoch)
+        self._epochs.begin(epoch, self._settle_epoch, int(self._leadership.fence.operand))
         replaced = self._memory if takeover.is_replaced(self._memory, found) else None
         if replaced is not None:
             log.warning("controller %s: etcd was replaced; what this process knows is taken over", self._controller)
@@ -239,10 +234,20 @@ class Term:
         """Begins all that goes on beside reconciling."""
         tasks = self._tasks
         self._statuses.begin(await self._loading.statuses(), self.knows)
+        self.unhandled = await self._loading.unhandled(self._protons)
+        for proton, number in self.unhandled.items():
+            log.warning(
+                "controller %s has applied %d objects of %s, and no backend handles that now; name one in [shim] "
+                "handlers, or they stay as they are",
+                self._controller,
+                number,
+                proton,
+            )
         tasks.create_task(self._statuses.run(self._write_status), name="statuses")
         tasks.create_task(self._keep_described(), name="controller status")
         tasks.create_task(self._following.follow(keys.late_prefix(self._controller), self._hear_late))
         tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
+        tasks.create_task(self._following.follow(keys.lost_prefix(self._controller), self._hear_lost))
         tasks.create_task(self._requests.run(), name="requests")
         tasks.create_task(self._epochs.run(), name="epochs")
         for name, audit in self._audits.items():
@@ -279,17 +284,26 @@ class Term:
         try:
             key = keys.parse(event.key, prefix)
             reconciler = self._reconcilers[key.proton]
-            writes = late.doubt(event.value, key, reconciler.state)
+            late.check(event.value)
         except (keys.MalformedKey, MalformedRecord, KeyError) as error:
             log.warning("skipped %s: %s", event.key.decode(errors="backslashreplace"), error)
             return
         log.warning("%s: a call of an earlier term ended late; it is made sure of", key)
-        reconciler.take(writes)
+        note = event.value
+        reconciler.write_in_turn(subject(key), lambda: late.doubt(note, key, reconciler.state))
+
+    def _hear_lost(self, event: Event) -> None:
+        proton = event.key.removeprefix(keys.lost_prefix(self._controller)).decode(errors="replace")
+        if event.value is not None and proton in self._audits:
+            self._tasks.create_task(self._restore(proton, event.key, event.value.decode(errors="replace")))
+
+    async def _restore(self, proton: str, key: bytes, reason: str) -> None:
+        """Applies everything to an SDN controller that came back empty; only then is that forgotten."""
+        await self._audits[proton].lost(reason)
+        await self._recorder.put(key, None)
 
     async def _audit(self, name: str, audit: Audit) -> None:
         """Audits at the start of the term, then now and then."""
-        if name in self._lost:
-            await audit.lost(self._lost.pop(name))
         while True:
             audited = await audit.run()
             log.log(logging.INFO if audited.ok else logging.DEBUG, "audit of %s: %s", name, audited.sentence)

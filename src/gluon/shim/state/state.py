@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import NOBODY, AppliedRecord, Attempt, PortAnswer, WantedBinding
+from gluon.contract.records import NOBODY, AppliedRecord, PortAnswer, WantedBinding
 from gluon.schema.types import Base, Proton
 from gluon.shim.state.model import Model, Object, names_of
 
@@ -96,8 +96,17 @@ class State:
         record = self.records[keys.binding(port, host)]
         attempt = record.attempt
         attributes = record.attributes if attempt is None or attempt.removes else attempt.attributes
+        return Object(port, Base.PORT, attributes, record.revision, active=self._is_active(port, host))
+
+    def _is_active(self, port: ObjectKey, host: str) -> bool:
+        """Whether the port carries its traffic on this host, as far as is known."""
+        answer = self.answer(port).answer
+        if any(entry.host_id == host for entry in answer.inactive):
+            return False
+        if answer.active is not None:
+            return answer.active.host_id == host
         wish = self.wishes(port).get(host)
-        return Object(port, Base.PORT, attributes, record.revision, active=wish is None or wish.port.active)
+        return wish is None or wish.port.active
 
     # -- what is wanted ----------------------------------------------------------------------
 
@@ -211,17 +220,6 @@ class State:
             concerned.add(port.id)
         self.applied = self.applied.lacking(key)
         return concerned
-
-    def doubt(self, key: ObjectKey, attempt: Attempt, *, gone: bool) -> set[ObjectKey]:
-        """What the backend holds of an applied object is not known any more.
-
-        Args:
-            key: of the record, which exists.
-            attempt: the call that makes it as it was applied.
-            gone: it is probably not there, so that whatever depends on it waits for it.
-        """
-        record = self.records[key]
-        return self.record(key, replace(record, attempt=attempt, claimed=record.claimed or gone))
 
     # -- answers -----------------------------------------------------------------------------
 

@@ -275,6 +275,14 @@ class KnowsTheFirstFingerprint(Good):
             self.controller.fingerprints[obj.type, obj.key] = before
 
 
+class HasOneFingerprint(Good):
+    def inventory(self):
+        return [Held(held.type, held.key, "there", held.attributes) for held in super().inventory()]
+
+    def fingerprint(self, obj, model):
+        return "there"
+
+
 class LosesEverything(Good):
     def start(self):
         self.context.lost("a new connection")

@@ -34,7 +34,7 @@ class Inspection:
             return self._standby()
         if not term.connected:
             return health.Check(ok=False, state="not connected")
-        return health.Check(ok=term.in_sync, state="in sync" if term.in_sync else "loading")
+        return health.Check(ok=term.in_sync, state="in sync" if term.in_sync else term.brake.reason or "loading")
 
     def _standby(self) -> health.Check:
         holder = self._leading.election.holder

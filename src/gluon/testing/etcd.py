@@ -27,6 +27,10 @@ START_TIMEOUT = 20.0
 """Seconds that an etcd may take to become healthy."""
 
 
+MOST_FILLERS = 10_000
+"""Values after which filling an etcd is given up."""
+
+
 class EtcdNotFound(ProcessFailed):
     """No etcd binary is installed."""
 
@@ -236,17 +240,23 @@ class LocalEtcd:
             shutil.copytree(directory, self.data_directory)
 
     def fill(self) -> None:
-        """Writes into it until it is out of space; give it a small `quota`."""
-        value = base64.b64encode(bytes(500_000)).decode()
-        for number in range(10_000):
-            key = base64.b64encode(b"~filler/%d" % number).decode()
-            try:
-                self.call("kv/put", key=key, value=value)
-            except RuntimeError as error:
-                if "space exceeded" in str(error):
-                    return
-                raise
-        raise RuntimeError(f"etcd {self.name} is still not out of space; give it a smaller quota")
+        """Writes into it until it is out of space for the smallest value; give it a small `quota`."""
+        number = 0
+        for size in (500_000, 5_000, 1):
+            while self._takes(number, size):
+                number += 1
+                if number > MOST_FILLERS:
+                    raise RuntimeError(f"etcd {self.name} is still not out of space; give it a smaller quota")
+
+    def _takes(self, number: int, size: int) -> bool:
+        key = base64.b64encode(b"~filler/%d" % number).decode()
+        try:
+            self.call("kv/put", key=key, value=base64.b64encode(bytes(size)).decode())
+        except RuntimeError as error:
+            if "space exceeded" in str(error):
+                return False
+            raise
+        return True
 
     def make_room(self) -> None:
         """Does what an operator does when it is out of space: removes what `fill` wrote, and disarms the alarm."""

@@ -43,6 +43,8 @@ class Vendor(Backend):
         self.objects: dict[tuple[str, str], Held] = {}
         self.listed: list[Held] | None = None
         """What the inventory lists, instead of what there is."""
+        self.inventories = 0
+        """How often it was asked for."""
         self.inventory_waits_for: asyncio.Event | None = None
         self.without_inventory = False
 
@@ -83,6 +85,7 @@ class Vendor(Backend):
         await self._delete("delete_service", service)
 
     async def inventory(self) -> Iterable[Held] | None:
+        self.inventories += 1
         found = list(self.objects.values()) if self.listed is None else self.listed
         if self.inventory_waits_for is not None:
             await self.inventory_waits_for.wait()

@@ -76,6 +76,8 @@ class SimulatedCalls:
         self.objects: dict[ObjectKey, Object] = {}
         self.bound: dict[Place, Object] = {}
         self.complaints: list[str] = []
+        self.wished: dict[ObjectKey, set[str]] = {}
+        """Where a port was wanted when the latest call for it began."""
 
     # -- as BackendCalls -----------------------------------------------------------------------
 
@@ -83,6 +85,7 @@ class SimulatedCalls:
         world = self._world
         world.calls.append(str(call))
         world.claims(call)
+        self.wished[call.key] = world.wished(call.object.id)
         self.judge(call)
         await world.pause()
         if world.random.randrange(100) < world.failing:
@@ -151,7 +154,7 @@ class SimulatedCalls:
         return ""
 
     def _judge_bind(self, call: Call, obj: Object) -> str:
-        other = [host for host in self.hosts(obj.id) if host != call.host and host not in self._world.wished(obj.id)]
+        other = [host for host in self.hosts(obj.id) if host != call.host and host not in self.wished[call.key]]
         if other and not self._world.troubled:
             return f"bound on {other[0]}, which is not wanted"
         before = self.bound.get((obj.id, call.host))
@@ -298,7 +301,7 @@ class Shim:
         return Memory(
             terms=frozenset({self.term.id}),
             number=self.term.number,
-            epoch="",
+            epochs=frozenset({""}),
             book=dict(self.state.records),
             replaced=True,
         )

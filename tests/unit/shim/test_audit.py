@@ -12,7 +12,7 @@ from gluon.contract.records import Status
 from gluon.shim.backend import Held, RetryLater
 from gluon.shim.plan.inventory import PORTION as COMPARED_AT_ONCE
 from gluon.shim.plan.inventory import Comparison, Findings
-from gluon.shim.reconcile.audit import NAMED, PORTION, Audited, result
+from gluon.shim.reconcile.audit import NAMED, PORTION, ROUNDS, Audited, result
 from gluon.shim.reconcile.brake import Limits
 from gluon.shim.reconcile.reconciler import Pace
 from gluon.shim.state import Object
@@ -170,6 +170,99 @@ def test_what_changes_while_the_inventory_is_taken_is_skipped(*, orphaned: bool)
     virtual_time.run(check())
 
 
+def test_a_call_that_ends_while_the_inventory_is_taken_is_skipped() -> None:
+    """It began before, so the list may show either, and by now its record is certain."""
+
+    async def check() -> None:
+        bench = Bench()
+        bench.vendor.held_up["modify_service"] = held_up = asyncio.Event()
+        bench.vendor.inventory_waits_for = waits = asyncio.Event()
+        async with bench.running():
+            bench.want(sample("VpnService", 1))
+            while not bench.vendor.begun:
+                await asyncio.sleep(MOMENT)
+            audit = asyncio.create_task(bench.audit.run())
+            await asyncio.sleep(MOMENT)
+            held_up.set()
+            await bench.settle()
+            assert not bench.records[S].claimed
+            waits.set()
+            assert (await audit).findings == Findings()
+
+    virtual_time.run(check())
+
+
+def test_what_was_skipped_is_looked_at_again() -> None:
+    """A port is bound where it is wanted while the inventory is taken, and is held on another host too."""
+
+    async def check() -> None:
+        bench = Bench()
+        waits = bench.vendor.inventory_waits_for = asyncio.Event()
+        stray = Held("Port", P.key, attributes={"host_id": "host-2"})
+        bench.vendor.objects["Port", "elsewhere"] = stray
+        async with bench.running():
+            audit = asyncio.create_task(bench.audit.run())
+            await asyncio.sleep(MOMENT)
+            bench.want(port())
+            await bench.settle()
+            waits.set()
+            assert set((await audit).findings.orphans) == {keys.binding(P, "host-2")}
+            assert f"unbind_port {P.key}" in bench.vendor.made
+            assert list(bench.state.hosts(P)) == ["host-1"]
+
+    virtual_time.run(check())
+
+
+def test_what_is_held_and_could_not_be_applied_yet_is_deleted_once_it_is_not_wanted() -> None:
+    """Its record was lost, and what it names is not there: without a record nobody would delete it."""
+
+    async def check() -> None:
+        bench = Bench()
+        waiting = sample("VpnService", 1, ipv4_family=name("VpnAfConfig", 1).key)
+        bench.vendor.objects["VpnService", S.key] = Held("VpnService", S.key)
+        async with bench.running():
+            bench.want(waiting)
+            assert (await bench.audit.run()).findings.orphans == {}
+            assert bench.vendor.made == []
+            bench.forget(S)
+            await bench.settle()
+            assert bench.vendor.objects == {}
+
+    virtual_time.run(check())
+
+
+def test_what_never_rests_ends_the_audit_all_the_same() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.vendor.failing["modify_service"] = RetryLater("busy", 1000)
+        async with bench.running():
+            bench.want(sample("VpnService", 1))
+            await bench.settle()
+            bench.vendor.objects["VpnService", S.key] = Held("VpnService", S.key, "otherwise")
+            assert (await bench.audit.run()).findings == Findings()
+            assert bench.vendor.inventories == ROUNDS
+
+    virtual_time.run(check())
+
+
+def test_two_audits_do_not_disturb_each_other() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.has_applied(*services(3))
+        bench.vendor.objects.clear()
+        waits = bench.vendor.inventory_waits_for = asyncio.Event()
+        async with bench.running():
+            audits = asyncio.gather(bench.audit.run(), bench.audit.run())
+            await asyncio.sleep(1)
+            assert bench.vendor.inventories == 1
+            waits.set()
+            one, two = await audits
+            assert len(one.findings.missing) == 3
+            assert two.findings == Findings()
+
+    virtual_time.run(check())
+
+
 def test_what_is_under_way_or_failing_when_the_inventory_is_asked_for_is_skipped() -> None:
     async def check() -> None:
         bench = Bench()
@@ -223,6 +316,23 @@ def test_an_audit_of_one_object_leaves_the_others_alone(*, reapply: bool) -> Non
                 await (bench.audit.reapply(only=only) if reapply else bench.audit.run(only=only))
                 assert call in bench.vendor.made
                 assert len([each for each in bench.vendor.made if each.split()[1] != call.split()[1]]) == 0
+
+    virtual_time.run(check())
+
+
+@pytest.mark.parametrize("reapply", [True, False])
+def test_an_object_that_nobody_knows_is_not_well(*, reapply: bool) -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.has_applied(sample("VpnService", 1))
+        async with bench.running():
+            only = "VpnService/typo"
+            audited = await (bench.audit.reapply(only=only) if reapply else bench.audit.run(only=only))
+            assert not audited.ok
+            assert "VpnService/typo" in audited.sentence
+        assert bench.audit.covers("VpnService/typo")
+        assert bench.audit.covers("")
+        assert not bench.audit.covers("Prt/typo")
 
     virtual_time.run(check())
 

@@ -192,6 +192,14 @@ def test_a_service_binding_is_applied_where_the_port_is_only_prepared() -> None:
     assert steps_of(BINDING.id, state, TARGET) == f"modify_service_binding {BINDING.id}"
 
 
+def test_a_target_that_is_only_claimed_does_not_keep_the_service_binding_from_leaving_the_source() -> None:
+    """The bind waits for the unbind, the unbind for the service binding: one of the three has to give way."""
+    records = with_service_binding({**ON_SOURCE, ON_2: applied(port(host="host-2"), claimed=True)})
+    state = state_of(AFTER, "", {**records, BINDING.id: applied(BINDING)}, SAID, INTERFACE, VPN, BINDING)
+    assert f"waits for {BINDING.id} to be deleted" in steps_of(P, state)
+    assert steps_of(BINDING.id, state) == f"delete_service_binding {BINDING.id}"
+
+
 def test_both_are_unbound_when_the_port_goes_and_either_may_be_first() -> None:
     state = state_of(None, "", ON_BOTH, SAID)
     told = steps_of(P, state)

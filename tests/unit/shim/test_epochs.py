@@ -77,9 +77,8 @@ class Shim:
             self.state.desire(sample("VpnService", number, revision=revision))
 
     @asynccontextmanager
-    async def term(self, settled: str = "", since: int = 0) -> AsyncIterator[None]:
-        self.epochs.begin(settled, self.settle, since)
-
+    async def term(self, settled: str = "") -> AsyncIterator[None]:
+        self.epochs.begin(settled, self.settle)
         task = asyncio.create_task(self.epochs.run())
         try:
             yield
@@ -256,7 +255,7 @@ def test_an_epoch_that_changes_while_it_is_looked_at_is_not_judged() -> None:
 def test_in_a_replaced_etcd_only_another_epoch_counts(shown: str | None) -> None:
     async def check(shim: Shim) -> None:
         async with shim.term("older still"):
-            shim.epochs.expect_another("old")
+            shim.epochs.expect_another(frozenset({"old"}), is_empty=False)
             if shown is not None:
                 shim.hear(shown)
             await asyncio.sleep(1000)
@@ -266,9 +265,11 @@ def test_in_a_replaced_etcd_only_another_epoch_counts(shown: str | None) -> None
             shim.hear("new", complete=False)
             assert shim.brake.reason == "proton-server is filling etcd"
             shim.publish(*range(5))
+            assert not shim.epochs.is_trusted
             shim.hear("new")
             await asyncio.sleep(SECOND)
             assert (shim.brake.reason, shim.settled) == ("", ["new"])
+            assert shim.epochs.is_trusted
 
     test(check)
 
@@ -277,16 +278,20 @@ def test_an_epoch_from_before_the_loss_counts_once_a_publisher_has_left_it_as_it
     """etcd and proton-server's view of it are of one moment: nothing was lost, and no new epoch comes."""
 
     async def check(shim: Shim) -> None:
-        async with shim.term("old", since=100):
-            shim.epochs.expect_another("old")
+        async with shim.term("old"):
+            shim.epochs.expect_another(frozenset({"old"}), is_empty=False)
             shim.hear("old")
             shim.publish(*range(5))
-            shim.etcd.publishers[keys.publisher("from before the term")] = 99
+            shim.etcd.publishers[keys.publisher("from the backup")] = 99
+            await asyncio.sleep(7)
+            del shim.etcd.publishers[keys.publisher("from the backup")]
             await asyncio.sleep(1000)
             assert shim.state.hold_all_absent
+            assert not shim.epochs.is_trusted
             shim.etcd.publishers[keys.publisher("begun since")] = 101
-            await asyncio.sleep(10)
+            await asyncio.sleep(20)
             assert not shim.state.hold_all_absent
+            assert shim.epochs.is_trusted
             assert (shim.brake.reason, shim.settled) == ("", ["old"])
 
     test(check)
@@ -295,11 +300,12 @@ def test_an_epoch_from_before_the_loss_counts_once_a_publisher_has_left_it_as_it
 def test_an_operator_may_accept_a_replaced_etcd_as_it_is() -> None:
     async def check(shim: Shim) -> None:
         async with shim.term("old"):
-            shim.epochs.expect_another("old")
+            shim.epochs.expect_another(frozenset({"old"}), is_empty=False)
             shim.hear("old")
             shim.brake.accept()
             await shim.epochs.accept()
             assert shim.settled == ["old"]
+            assert shim.epochs.is_trusted
             shim.hear("old")
             await asyncio.sleep(SECOND)
             assert shim.brake.reason == ""
@@ -319,3 +325,15 @@ def test_an_epoch_that_can_not_be_read_changes_nothing(caplog: pytest.LogCapture
 
     test(check)
     assert "skipped /gluon/epoch" in caplog.text
+
+
+def test_what_an_empty_etcd_is_filled_with_is_new() -> None:
+    """Nothing in it is from before its loss, so what comes may be applied at once."""
+
+    async def check(shim: Shim) -> None:
+        async with shim.term():
+            shim.epochs.expect_another(frozenset({"old"}), is_empty=True)
+            assert shim.epochs.is_trusted
+            assert shim.state.hold_all_absent
+
+    test(check)

@@ -238,8 +238,10 @@ def test_what_nobody_knows_is_an_orphan() -> None:
 
 
 def test_what_is_wanted_and_not_applied_yet_is_no_orphan() -> None:
+    """It gets a record all the same, which takes it away if it is not wanted any more before that."""
     state = state_of({}, VPN)
-    assert compare([held(VPN, state)], state, JUDGE) == Findings()
+    record = AppliedRecord(attributes=dict(VPN.attributes), revision=0, claimed=True)
+    assert compare([held(VPN, state)], state, JUDGE) == Findings(unrecorded={VPN.id: record})
 
 
 def test_a_type_that_the_model_does_not_have_is_only_named() -> None:

@@ -16,7 +16,7 @@ from gluon.shim.reconcile.reconciler import Pace
 
 from . import virtual_time
 from .bench import MOMENT, PACE, Bench
-from .samples import name, port, sample
+from .samples import name, port, sample, vpn_binding
 
 P, S = port().id, name("VpnService", 1)
 ON_1 = keys.binding(P, "host-1")
@@ -214,6 +214,22 @@ def test_a_claim_that_another_was_faster_with_makes_no_call() -> None:
     virtual_time.run(check())
 
 
+def test_a_bound_port_that_another_took_over_is_unbound_with_all_that_hangs_on_it() -> None:
+    async def check() -> None:
+        bench = Bench()
+        wanted = [port(), sample("Interface", 1), sample("VpnService", 1), vpn_binding()]
+        bench.has_applied(*wanted)
+        async with bench.running():
+            await bench.settle()
+            bench.other_answers(P, controller="theirs", host_id="host-1", vif_type="tap")
+            await bench.settle()
+            assert vpn_binding().id not in bench.records
+            assert bench.vendor.made[-1] == UNBIND
+            assert ON_1 not in bench.records
+
+    virtual_time.run(check())
+
+
 # -- the end of a lease --------------------------------------------------------------------------------------
 
 
@@ -307,6 +323,27 @@ def test_a_refused_bind_is_answered_at_once_and_not_made_again() -> None:
             bench.want(port(), "again")
             await bench.settle()
             assert (bench.answer(P).vif_type, bench.answer(P).token) == ("ovs", "again")
+
+    virtual_time.run(check())
+
+
+def test_a_refused_change_is_said_at_once_and_a_failing_one_with_its_latest_reason() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.vendor.failing["modify_service"] = Refused("no such tenant")
+        async with bench.running():
+            bench.want(sample("VpnService", 1))
+            await bench.settle()
+            assert bench.statuses.of(S).failure == "no such tenant"
+            bench.vendor.failing["modify_service"] = RetryLater("busy")
+            bench.want(sample("VpnService", 1, name="new", revision=2))
+            await bench.settle()
+            assert bench.statuses.of(S).failure == ""  # Another call: nothing is known of it yet.
+            await asyncio.sleep(PACE.report_after + 1)
+            assert bench.statuses.of(S).failure == "busy"
+            bench.vendor.failing["modify_service"] = RetryLater("full")
+            await asyncio.sleep(2 * PACE.retry_max)
+            assert bench.statuses.of(S).failure == "full"
 
     virtual_time.run(check())
 
@@ -413,3 +450,23 @@ def test_a_mistake_of_ours_over_one_object_leaves_the_others_alone(caplog: pytes
 
     virtual_time.run(check())
     assert "trying again in 1 s" in caplog.text
+
+
+# -- what a backend reported ---------------------------------------------------------------------------------
+
+
+def test_what_was_reported_of_a_port_is_over_with_its_binding() -> None:
+    """Else the next bind would be answered with the link of the last one."""
+
+    async def check() -> None:
+        bench = Bench()
+        async with bench.running():
+            bench.want(port())
+            await bench.settle()
+            bench.statuses.report(P, "DOWN", "no link")
+            bench.want(port(host=None, revision=2))
+            await bench.settle()
+            assert UNBIND in bench.vendor.made
+            assert bench.statuses.of(P) == Status()
+
+    virtual_time.run(check())

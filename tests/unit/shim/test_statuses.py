@@ -122,9 +122,9 @@ def test_a_bind_that_succeeds_ends_what_was_reported_before() -> None:
     async def check(statuses: Statuses, etcd: Etcd) -> None:
         statuses.report(A, "DOWN", "the SDN controller has lost it")
         statuses.fails(A, "no route")
-        statuses.bound(A)
+        statuses.outdated(A)
         assert statuses.of(A) == Status(failure="no route")
-        statuses.bound(B)
+        statuses.outdated(B)
         await gathered()
         assert etcd.taken() == [(A, Status(failure="no route"))]
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt, Term
-from gluon.shim.reconcile.takeover import Memory, changes, is_replaced, merged, next_number
+from gluon.shim.reconcile.takeover import Memory, changes, is_replaced, merged, next_number, outdated
 
 from .samples import applied, bound, name, port, sample
 
@@ -21,7 +21,7 @@ ONE, TWO, NEW = (
     applied(sample("VpnService", 2)),
     applied(sample("VpnService", 1, name="n")),
 )
-MEMORY = Memory(terms=frozenset({"ours", "before"}), number=10, epoch="e", book={}, replaced=True)
+MEMORY = Memory(terms=frozenset({"ours", "before"}), number=10, epochs=frozenset({"e"}), book={}, replaced=True)
 
 
 def knowing(book: dict[ObjectKey, AppliedRecord]) -> Memory:
@@ -116,3 +116,19 @@ def test_the_number_of_a_term_only_grows(number: int | None, found: int | None, 
     assert all(result > each for each in before)
     assert result >= clock
     assert result == clock or result - 1 in [*before, 0]
+
+
+# -- which epochs are outdated -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "epochs"),
+    [
+        (None, {"e"}),
+        (Term(number=9, id="before", epoch="older"), {"e", "older"}),
+        (Term(number=11, id="another", epoch="newer"), {"e"}),
+    ],
+    ids=["an empty etcd", "a backup of an earlier epoch", "somebody has led since"],
+)
+def test_a_replaced_etcd_may_show_any_epoch_from_before_its_loss(found: Term | None, epochs: set[str]) -> None:
+    assert outdated(MEMORY, found) == epochs

@@ -167,12 +167,18 @@ def _has_moved(interface: Object, state: State) -> bool:
 
 
 def _may_join(binding: Object, state: State, identity: Identity) -> bool:
-    """Whether the port of a service binding is bound by us, or being bound, and is to stay so."""
+    """Whether the port of a service binding is bound by us, or being bound, and is to stay so.
+
+    While the port is to leave another host of ours, only a bind that is done counts: one that is
+    yet to be made waits for the unbind, and the unbind for this service binding.
+    """
     port = state.desired.port_of(binding)
-    return port is not None and any(
-        stays(port.id, host, state, identity) and not has_failed(state.records[keys.binding(port.id, host)])
-        for host in state.hosts(port.id)
-    )
+    if port is None:
+        return False
+    staying = {host: stays(port.id, host, state, identity) for host in state.hosts(port.id)}
+    records = {host: state.records[keys.binding(port.id, host)] for host, does in staying.items() if does}
+    leaves = len(records) < len(staying)
+    return any(not has_failed(record) and (is_bound(record) or not leaves) for record in records.values())
 
 
 def is_record_wanted(key: ObjectKey, state: State, identity: Identity) -> bool:

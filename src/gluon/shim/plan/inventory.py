@@ -52,8 +52,28 @@ class Findings(Struct, frozen=True, kw_only=True):
     """Records of objects that it has otherwise than they were applied."""
     orphans: Mapping[ObjectKey, AppliedRecord] = {}
     """What it has and nobody wants, as records of calls that may have been made."""
+    unrecorded: Mapping[ObjectKey, AppliedRecord] = {}
+    """What it has and is wanted, but no record tells of: also as records of calls that may have been made.
+
+    Else it would stay for good if it is no longer wanted before it could be applied.
+    """
     unknown: tuple[str, ...] = ()
     """Objects of a type that the model does not have: they can only be named."""
+
+    @property
+    def all(self) -> tuple[ObjectKey | str, ...]:
+        """Whatever was found."""
+        return (*self.missing, *self.differing, *self.orphans, *self.unknown)
+
+    def with_more(self, more: Findings) -> Findings:
+        """These, and what a later look found."""
+        return Findings(
+            missing=tuple(dict.fromkeys((*self.missing, *more.missing))),
+            differing=tuple(dict.fromkeys((*self.differing, *more.differing))),
+            orphans={**self.orphans, **more.orphans},
+            unrecorded={**self.unrecorded, **more.unrecorded},
+            unknown=tuple(dict.fromkeys((*self.unknown, *more.unknown))),
+        )
 
 
 def compare(found: Iterable[Found], state: State, judge: Judge, skipped: Collection[ObjectKey] = ()) -> Findings:
@@ -82,12 +102,23 @@ class Comparison:
         state: holds the records; it may change between two steps.
         judge: the backend.
         skipped: objects that changed since the inventory was asked for; they say nothing.  May grow.
+        among: the objects to compare; None: all.
     """
 
-    def __init__(self, found: Iterable[Found], state: State, judge: Judge, skipped: Collection[ObjectKey]) -> None:
+    def __init__(
+        self,
+        found: Iterable[Found],
+        state: State,
+        judge: Judge,
+        skipped: Collection[ObjectKey],
+        among: Collection[ObjectKey] | None = None,
+    ) -> None:
+        self.left_out: set[ObjectKey] = set()
+        """Objects that were not compared, because they were worked on."""
         self._state = state
         self._judge = judge
         self._skipped = skipped
+        self._among = among
         self._held: dict[Name, list[Found]] = {}
         for each in found:
             self._held.setdefault((each.type, each.key), []).append(each)
@@ -96,6 +127,7 @@ class Comparison:
         self._missing: list[ObjectKey] = []
         self._differing: list[ObjectKey] = []
         self._orphans: dict[ObjectKey, AppliedRecord] = {}
+        self._unrecorded: dict[ObjectKey, AppliedRecord] = {}
         self._unknown: list[str] = []
 
     @property
@@ -105,12 +137,13 @@ class Comparison:
             missing=tuple(self._missing),
             differing=tuple(self._differing),
             orphans=self._orphans,
+            unrecorded=self._unrecorded,
             unknown=tuple(self._unknown),
         )
 
     def steps(self) -> Iterator[None]:
         """Does the work, a portion for each step."""
-        subjects = list({subject(key): None for key in self._state.records})
+        subjects = list(filter(self._is_meant, {subject(key): None for key in self._state.records}))
         for start in range(0, len(subjects), PORTION):
             self._compare(subjects[start : start + PORTION])
             yield
@@ -128,7 +161,9 @@ class Comparison:
             objects = _expected(key, self._state, self._judge, self._skipped)
             if objects:
                 expected[name] = objects
-            if key not in self._skipped:
+            if key in self._skipped:
+                self.left_out.add(key)
+            else:
                 self._orphans |= _stray_hosts(key, self._held.get(name, []), self._state)
         for name, objects in _ports_once(expected, self._judge).items():
             listed = self._held.get(name, [])
@@ -139,19 +174,31 @@ class Comparison:
                 elif not _is_as_applied(as_told, told, self._state, self._judge):
                     self._differing.append(key)
 
+    def _is_meant(self, key: ObjectKey) -> bool:
+        return self._among is None or key in self._among
+
     def _note_orphan(self, name: Name, listed: list[Found]) -> None:
         if name[0] not in self._state.proton.objects:
-            self._unknown.append("/".join(name))
+            if self._among is None:
+                self._unknown.append("/".join(name))
             return
         key = ObjectKey(self._state.proton.name, *name)
+        if not self._is_meant(key):
+            return
         if key in self._skipped:
+            self.left_out.add(key)
             return
-        if key in self._state.desired:
-            # Wanted, and applied in its turn; but a port may be held on a host where nobody wants it.
-            self._orphans |= _stray_hosts(key, listed, self._state)
+        wanted = self._state.desired.find(key)
+        if wanted is None:
+            for each in listed:
+                self._orphans |= orphan(key, each.attributes, self._state)
             return
+        # A port may be held on a host where nobody wants it.
+        stray = _stray_hosts(key, listed, self._state)
+        self._orphans |= stray
         for each in listed:
-            self._orphans |= orphan(key, each.attributes, self._state)
+            records = orphan(key, {**wanted.attributes, "host_id": None, **each.attributes}, self._state)
+            self._unrecorded |= {of: record for of, record in records.items() if of not in stray}
 
 
 def _expected(of: ObjectKey, state: State, judge: Judge, skipped: Collection[ObjectKey]) -> dict[ObjectKey, Object]:
@@ -190,14 +237,16 @@ def _told_of(
     """What an inventory says of one record, and what it may be compared with.
 
     An inventory that lists a port by host says of each binding how it is held.  One that lists it
-    without a host says how the port is held, and any of its bindings may have been told last.
+    without a host, or with one fingerprint on several hosts, says how the port is held, and any of
+    its bindings may have been told last.
     """
     if not keys.is_binding(key):
         return listed, [objects[key]]
     _, host = keys.port_and_host(key)
     here = [each for each in listed if each.attributes.get("host_id") == host]
     if here:
-        return here, [objects[key]]
+        is_of_the_port = len(listed) > 1 and len({each.fingerprint for each in listed}) == 1
+        return here, list(objects.values()) if is_of_the_port else [objects[key]]
     return [each for each in listed if each.attributes.get("host_id") is None], list(objects.values())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
@@ -38,6 +38,12 @@ MANY = 64
 NAMED = 1000
 """Objects of each kind that a result names."""
 
+ROUNDS = 5
+"""Inventories of one audit: what was worked on meanwhile is looked at again, so often at most."""
+
+PAUSE = 1.0
+"""Seconds between two rounds."""
+
 
 class Audited(Struct, frozen=True, kw_only=True):
     """What an audit of one proton's backend has found."""
@@ -45,6 +51,10 @@ class Audited(Struct, frozen=True, kw_only=True):
     findings: Findings
     sentence: str
     ok: bool = True
+
+
+class NothingToCompare(Exception):
+    """There is no inventory; the message is the sentence that says why."""
 
 
 class Audit:
@@ -56,6 +66,11 @@ class Audit:
         self._statuses = statuses
         self._refused: dict[ObjectKey, AppliedRecord] = {}
         """Orphans that wait for an operator's word."""
+        self._turn = asyncio.Lock()
+
+    def covers(self, only: str) -> bool:
+        """Whether `<Object>/<key>` is of a type that this proton has; empty: everything is meant."""
+        return not only or only.partition("/")[0] in self._reconciler.state.proton.objects
 
     async def run(self, *, only: str = "", dry_run: bool = False) -> Audited:
         """Compares, and mends unless `dry_run`.
@@ -64,30 +79,79 @@ class Audit:
             only: `<Object>/<key>`, the one object to look at; empty: all.
             dry_run: say what differs, and change nothing.
         """
+        async with self._turn:
+            try:
+                held, findings = await self._rounds(self._meant(only), dry_run=dry_run)
+            except NothingToCompare as error:
+                return Audited(findings=Findings(), sentence=str(error), ok=False)
+        _count(self._reconciler.state.proton.name, findings)
+        if only and not findings.all and not self._knows(only):
+            sentence = f"nobody knows {only}, and the SDN controller does not hold it"
+            return Audited(findings=findings, sentence=sentence, ok=False)
+        return Audited(findings=findings, sentence=_sentence(held, findings, dry_run=dry_run))
+
+    async def _rounds(self, meant: Collection[ObjectKey] | None, *, dry_run: bool) -> tuple[int, Findings]:
+        """Compares and mends until nothing is left that was worked on meanwhile.
+
+        Returns how many objects are held, and what was found.
+        """
+        held, comparison = await self._compare(meant)
+        found = comparison.findings
+        if dry_run:
+            return held, found
+        brake_holds = await self._mend(found, found, whole=meant is None)
+        for _ in range(ROUNDS - 1):
+            if brake_holds or not comparison.left_out:
+                break
+            await asyncio.sleep(PAUSE)
+            _, comparison = await self._compare(comparison.left_out)
+            found = found.with_more(comparison.findings)
+            brake_holds = await self._mend(comparison.findings, found, whole=meant is None)
+        return held, found
+
+    def _meant(self, only: str) -> Collection[ObjectKey] | None:
+        if not only:
+            return None
+        object_type, _, key = only.partition("/")
+        return {ObjectKey(self._reconciler.state.proton.name, object_type, key)}
+
+    async def _compare(self, among: Collection[ObjectKey] | None) -> tuple[int, Comparison]:
+        """Asks for an inventory and compares it; also how many objects it lists.
+
+        Args:
+            among: the objects to look at; None: all.
+
+        Raises:
+            NothingToCompare: the backend has no inventory, or could not give it.
+        """
         state, calls = self._reconciler.state, self._reconciler.calls
         with self._reconciler.touching() as touched:
             try:
                 held = await calls.inventory()
             except CallFailed as error:
-                return Audited(findings=Findings(), sentence=f"the inventory failed: {error}", ok=False)
+                raise NothingToCompare(f"the inventory failed: {error}") from error
             if held is None:
-                sentence = f"backend {calls.name} has no inventory; `--reapply` applies everything to it again"
-                return Audited(findings=Findings(), sentence=sentence, ok=False)
-            comparison = Comparison(held, state, calls, touched)
+                raise NothingToCompare(
+                    f"backend {calls.name} has no inventory; `--reapply` applies everything to it again"
+                )
+            comparison = Comparison(held, state, calls, touched, among)
             for _ in comparison.steps():
                 await asyncio.sleep(0)
-            findings = _only(comparison.findings, only)
-        _count(state.proton.name, findings)
-        if not dry_run:
-            await self._mend(findings, whole=not only)
-        return Audited(findings=findings, sentence=_sentence(len(held), findings, dry_run=dry_run))
+        return len(held), comparison
+
+    def _knows(self, only: str) -> bool:
+        state = self._reconciler.state
+        return any(key in state.desired or key in state.records or state.hosts(key) for key in self._meant(only) or ())
 
     async def reapply(self, *, only: str = "") -> Audited:
         """Applies everything again, as it was applied."""
-        found = Findings(differing=tuple(self._reconciler.state.records))
-        findings = _only(found, only)
-        await self._again(findings.differing, gone=False)
-        return Audited(findings=findings, sentence=f"{len(findings.differing)} objects are applied again")
+        meant = self._meant(only)
+        records = [key for key in self._reconciler.state.records if meant is None or subject(key) in meant]
+        if only and not records:
+            return Audited(findings=Findings(), sentence=f"{only} is not applied", ok=False)
+        await self._again(records, gone=False)
+        sentence = f"{len(records)} objects are applied again"
+        return Audited(findings=Findings(differing=tuple(records)), sentence=sentence)
 
     async def lost(self, reason: str) -> None:
         """The SDN controller came back empty: everything is missing."""
@@ -106,17 +170,20 @@ class Audit:
         await self._remove(refused)
         return len(refused)
 
-    async def _mend(self, findings: Findings, *, whole: bool) -> None:
+    async def _mend(self, findings: Findings, so_far: Findings, *, whole: bool) -> bool:
+        """Mends what a round found, of what the audit found so far; whether the brake holds the orphans."""
         for key in findings.unknown:
             log.warning("the SDN controller holds %s, whose type the model does not have; it is left alone", key)
+        await self._adopt(findings.unrecorded, MANY)
         await self._again(findings.missing, gone=True)
         await self._again(findings.differing, gone=False)
         # An operator who names one object has given the word; of the others that wait it says nothing.
-        refused = whole and self._brake.refuses(self._reconciler.state.proton.name, len(_strangers(findings)))
+        refused = whole and self._brake.refuses(self._reconciler.state.proton.name, len(_strangers(so_far)))
         if whole:
             self._refused = dict(findings.orphans) if refused else {}
         if not refused:
             await self._remove(findings.orphans)
+        return refused
 
     async def _again(self, records: Iterable[ObjectKey], *, gone: bool, at_once: int = PORTION) -> None:
         for portion in _portions(self._ranked(records), at_once):
@@ -146,17 +213,21 @@ class Audit:
             self._statuses.report(port, "DOWN", "the SDN controller has lost it; it is being bound again")
 
     async def _remove(self, orphans: Mapping[ObjectKey, AppliedRecord]) -> None:
-        for portion in _portions(self._ranked(orphans)[::-1]):
+        for key in orphans:
+            log.warning("the SDN controller holds %s, which nobody wants; it is deleted", key)
+        await self._adopt(orphans, PORTION)
+
+    async def _adopt(self, held: Mapping[ObjectKey, AppliedRecord], at_once: int) -> None:
+        """What is held gets a record of ours, and is then modified or deleted like any other object."""
+        for portion in _portions(self._ranked(held)[::-1], at_once):
             for key in portion:
-                log.warning("the SDN controller holds %s, which nobody wants; it is deleted", key)
-                self._reconciler.write_in_turn(subject(key), partial(self._adopted, key, orphans[key]))
+                self._reconciler.write_in_turn(subject(key), partial(self._adopted, key, held[key]))
             await self._settled(set(map(subject, portion)))
 
-    def _adopted(self, key: ObjectKey, orphan: AppliedRecord) -> Writes | None:
-        """An orphan becomes a record of ours, and is then deleted like any other object."""
+    def _adopted(self, key: ObjectKey, record: AppliedRecord) -> Writes | None:
         if key in self._reconciler.state.records:
             return None
-        return Writes(subject=subject(key), records={key: orphan})
+        return Writes(subject=subject(key), records={key: record})
 
     async def _settled(self, subjects: set[ObjectKey]) -> None:
         self._reconciler.wake(subjects)
@@ -182,22 +253,6 @@ def _strangers(findings: Findings) -> list[ObjectKey]:
 
 def _named(found: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted(map(str, islice(found, NAMED))))
-
-
-def _only(findings: Findings, only: str) -> Findings:
-    if not only:
-        return findings
-
-    def is_it(key: ObjectKey) -> bool:
-        of = subject(key)
-        return f"{of.object}/{of.key}" == only
-
-    return Findings(
-        missing=tuple(filter(is_it, findings.missing)),
-        differing=tuple(filter(is_it, findings.differing)),
-        orphans={key: record for key, record in findings.orphans.items() if is_it(key)},
-        unknown=tuple(key for key in findings.unknown if key == only),
-    )
 
 
 def _sentence(held: int, findings: Findings, *, dry_run: bool) -> str:

@@ -61,7 +61,7 @@ class Brake:
     def hold_absent(self, reason: str) -> None:
         """Nothing that is merely absent is deleted until `judge`."""
         if self._etcd != reason:
-            log.warning("deletions are held back: %s", reason)
+            log.log(self._weight, "deletions are held back: %s", reason)
         self._etcd = reason
         for state in self._states.values():
             state.hold_all_absent = True
@@ -119,13 +119,18 @@ class Brake:
 
     def _release(self, why: str) -> None:
         if self._etcd:
-            log.warning("deletions are no longer held back%s", f": {why}" if why else "")
+            log.log(self._weight, "deletions are no longer held back%s", f": {why}" if why else "")
         self._etcd = ""
         for name, state in self._states.items():
             freed = self._doomed(state)
             state.hold_all_absent = False
             state.held_back = frozenset()
             self._wake(name, set(map(subject, freed)))
+
+    @property
+    def _weight(self) -> int:
+        """Where nothing is applied yet there is nothing to warn of."""
+        return logging.WARNING if any(state.records for state in self._states.values()) else logging.DEBUG
 
     def _doomed(self, state: State) -> set[ObjectKey]:
         return {key for key in state.records if not is_record_wanted(key, state, self._identity)}

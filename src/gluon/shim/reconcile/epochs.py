@@ -1,7 +1,8 @@
-"""Which filling of etcd this is, and what may be deleted because of it.
+"""Which filling of etcd this is, and what may be done because of it.
 
 proton-server says at `/gluon/epoch` when it fills an etcd, and when it has done so.  Until then
-what is absent may still come; afterwards the brake looks at what would go.
+what is absent may still come; afterwards the brake looks at what would go.  What an etcd shows that
+came back from a backup is as old as the backup: nothing at all is done by it before it was filled.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ log = logging.getLogger(__name__)
 
 LOOK = 0.2
 """Seconds between two looks whether the mirror has everything that etcd has."""
-CONFIRMED = 5.0
-"""Seconds for which a publisher that has begun after a loss has to leave the epoch as it is.  It looks
-at the deployment first, so it has found that this etcd lacks nothing."""
+CONFIRMED = 12.0
+"""Seconds for which a publisher has to live and to leave the epoch as it is.  Its key from a backup is
+gone by then, so it is at work in this etcd, and has found that it lacks nothing."""
 PATIENCE = 60.0
 """Seconds after which the looks end: under a constant load the two may never be quite alike."""
 
@@ -43,31 +44,52 @@ class Epochs:
         self._brake = brake
         self._settle: Settle | None = None
         self._epoch: Epoch | None = None
-        self._outdated: str | None = None
-        """The epoch that a replaced etcd may still show, from before its loss; None: it was not replaced."""
+        self._outdated: frozenset[str] = frozenset()
+        """The epochs that a replaced etcd may still show, from before its loss; empty: it was not replaced."""
+        self._trusted = asyncio.Event()
+        self._trusted.set()
         self._news = asyncio.Event()
-        self._since = 0
         self._publishers: dict[bytes, float] = {}
-        """Publishers that have begun since the term did, and when they were first seen."""
+        """The publishers, and when they were first seen."""
 
     @property
     def is_filling(self) -> bool:
         """Whether proton-server is filling etcd: what is absent is still to come."""
         return self._epoch is not None and not self._epoch.complete
 
-    def begin(self, settled: str, settle: Settle, since: int) -> None:
+    @property
+    def outdated(self) -> frozenset[str]:
+        """The epochs that are not to be believed; empty: etcd was not replaced, or is as it should be."""
+        return self._outdated
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether what etcd shows is not older than what was known before."""
+        return self._trusted.is_set()
+
+    async def trusted(self) -> None:
+        """Waits until what etcd shows is not older than what was known before."""
+        await self._trusted.wait()
+
+    def begin(self, settled: str, settle: Settle) -> None:
         """A term begins.
 
         Args:
             settled: the epoch whose deletions an earlier leader has dealt with; empty for none.
             settle: told of the next one.
-            since: the revision at which the term began.
         """
-        self.settled, self._settle, self._since = settled, settle, since
+        self.settled, self._settle = settled, settle
 
-    def expect_another(self, outdated: str) -> None:
-        """Another etcd answers: the epoch that it shows from before is not to be believed."""
+    def expect_another(self, outdated: frozenset[str], *, is_empty: bool) -> None:
+        """Another etcd answers: the epochs that it may show from before are not to be believed.
+
+        Args:
+            outdated: these epochs.
+            is_empty: it came back empty, so that whatever it holds by now is new.
+        """
         self._outdated = outdated
+        if not is_empty:
+            self._trusted.clear()
         self._hold()
 
     def hear(self, event: Event) -> None:
@@ -85,7 +107,7 @@ class Epochs:
         epoch = self._epoch
         if epoch is not None and not epoch.complete:
             self._brake.hold_absent("proton-server is filling etcd")
-        elif self._outdated is not None and (epoch is None or epoch.id == self._outdated):
+        elif self._outdated and (epoch is None or epoch.id in self._outdated):
             self._brake.hold_absent("etcd was replaced, and proton-server has not filled it again yet")
         elif epoch is not None and epoch.id != self.settled:
             self._brake.hold_absent("etcd was filled again; what has come is looked at")
@@ -98,17 +120,18 @@ class Epochs:
                 await self._caught_up()
                 if self._epoch == epoch:
                     self._brake.judge("etcd was filled again")
+                    self._trusted.set()
                     await self._until_settled(epoch)
             with contextlib.suppress(TimeoutError):
                 # Only of a replaced etcd is there anything to look for that brings no news.
-                async with asyncio.timeout(None if self._outdated is None else CONFIRMED / 5):
+                async with asyncio.timeout(CONFIRMED / 10 if self._outdated else None):
                     await self._news.wait()
             self._news.clear()
 
     async def _is_due(self, epoch: Epoch) -> bool:
         if not epoch.complete:
             return False
-        if epoch.id == self._outdated:
+        if epoch.id in self._outdated:
             return await self._is_confirmed()
         return epoch.id != self.settled
 
@@ -117,8 +140,8 @@ class Epochs:
         now = asyncio.get_running_loop().time()
         living: set[bytes] = set()
         try:
-            async for page in self._etcd.pages(keys.PUBLISHER):
-                living |= {item.key for item in page.items if item.create_revision > self._since}
+            async for page in self._etcd.pages(keys.PUBLISHER, keys_only=True):
+                living |= {item.key for item in page.items}
         except ClusterReplaced:
             raise
         except EtcdError as error:
@@ -136,7 +159,8 @@ class Epochs:
 
     async def accept(self) -> None:
         """The epoch is as it should be, whatever it lacks."""
-        self._outdated = None
+        self._outdated = frozenset()
+        self._trusted.set()
         if self._epoch is not None and self._epoch.complete:
             self.settled = self._epoch.id
             if self._settle is not None:

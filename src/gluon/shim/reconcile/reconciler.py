@@ -262,8 +262,10 @@ class Reconciler:
             metrics.CALLBACK_SECONDS.labels(call.callback).observe(time.monotonic() - started)
         self._check_term(call)
         if binding is None:
+            if call.callback is Callback.UNBIND_PORT and set(self.state.hosts(subject)) <= {call.host}:
+                self._statuses.outdated(subject)
             return outcome.succeeded(call, self.state, self._identity)
-        self._statuses.bound(subject)
+        self._statuses.outdated(subject)
         return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self._identity)
 
     def _check_term(self, call: Call) -> None:

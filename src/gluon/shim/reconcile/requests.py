@@ -67,6 +67,12 @@ class Requests:
         return RequestResult(ok=True, message=f"accepted; {held + orphans} objects are deleted")
 
     async def _audit(self, request: Request) -> RequestResult:
+        if not self._epochs.is_trusted:
+            return RequestResult(ok=False, message=f"{self._brake.reason}; try again then")
+        audits = {proton: audit for proton, audit in self._audits.items() if audit.covers(request.object)}
+        if self._audits and not audits:
+            message = f"{request.object} is no `<Object>/<key>` of {', '.join(self._audits)}; look at the object's type"
+            return RequestResult(ok=False, message=message)
         audited = [
             (
                 proton,
@@ -76,6 +82,6 @@ class Requests:
                     else audit.run(only=request.object, dry_run=request.dry_run)
                 ),
             )
-            for proton, audit in self._audits.items()
+            for proton, audit in audits.items()
         ]
         return result(audited)

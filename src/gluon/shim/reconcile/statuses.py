@@ -56,8 +56,8 @@ class Statuses:
         if (known.state, known.reason) != (state, reason):
             self._set(key, replace(known, state=state, reason=printable(reason)))
 
-    def bound(self, port: ObjectKey) -> None:
-        """A bind has succeeded: what was reported before is over."""
+    def outdated(self, port: ObjectKey) -> None:
+        """The port has been bound, or unbound: what the backend reported before is over."""
         if self.of(port).state:
             self.report(port, "", "")
 

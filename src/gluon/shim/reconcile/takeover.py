@@ -26,8 +26,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     """Ids of its own terms, and of those that it found when they began."""
     number: int
     """Of the latest."""
-    epoch: str
-    """The epoch of etcd at that time."""
+    epochs: frozenset[str]
+    """The epoch of etcd at that time; of an etcd that was not filled again, all that it may show."""
     book: Book
     """All applied records."""
     replaced: bool
@@ -42,6 +42,18 @@ def is_replaced(memory: Memory | None, found: Term | None) -> bool:
         found: the latest term that etcd knows.
     """
     return memory is not None and (memory.replaced or found is None or found.number < memory.number)
+
+
+def outdated(memory: Memory, found: Term | None) -> frozenset[str]:
+    """The epochs that a replaced etcd may show without having been filled since.
+
+    Args:
+        memory: of the process.
+        found: the latest term that etcd knows.
+    """
+    if found is None or found.number > memory.number:
+        return memory.epochs
+    return memory.epochs | {found.epoch}
 
 
 def merged(memory: Memory, found: Term | None, book: Book) -> dict[ObjectKey, AppliedRecord]:

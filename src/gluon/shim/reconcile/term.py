@@ -163,9 +163,9 @@ class Term:
         return Memory(
             terms=terms,
             number=self._number.number,
-            epoch=self._epochs.settled,
+            epochs=self._epochs.outdated | {self._epochs.settled},
             book={key: record for r in self._reconcilers.values() for key, record in r.state.records.items()},
-            replaced=self._replaced or self._etcd.history.ended,
+            replaced=self._replaced or self._etcd.history.ended or bool(self._epochs.outdated),
         )
 
     def late_calls(self) -> list[tuple[Call, BackendCalls]]:
@@ -179,6 +179,8 @@ class Term:
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._writer.run(), name="records")
             await self._begin()
+            await self._open()
+            await self._epochs.trusted()
             for name, reconciler in self._reconcilers.items():
                 reconciler.wake(reconciler.state.keys())
                 self._tasks.create_task(reconciler.run(), name=f"reconciler {name}")
@@ -199,16 +201,16 @@ class Term:
         """Gives the term its number, and loads what was applied, what is wanted, and the answers."""
         found = await self._loading.last_term()
         number = takeover.next_number(self._memory, found, time.time_ns() // 1_000_000)
-        epoch = found.epoch if found else self._memory.epoch if self._memory else ""
+        epoch = found.epoch if found else ""
         self._number = TermRecord(number=number, id=uuid.uuid4().hex, epoch=epoch)
         self._known_terms = frozenset({self._number.id, *([found.id] if found else ())})
         await self._recorder.put(keys.term(self._controller), encode(self._number))
         self.fence = number
-        self._epochs.begin(epoch, self._settle_epoch, int(self._leadership.fence.operand))
+        self._epochs.begin(epoch, self._settle_epoch)
         replaced = self._memory if takeover.is_replaced(self._memory, found) else None
         if replaced is not None:
             log.warning("controller %s: etcd was replaced; what this process knows is taken over", self._controller)
-            self._epochs.expect_another(replaced.epoch)
+            self._epochs.expect_another(takeover.outdated(replaced, found), is_empty=found is None)
         with without_collector():
             await self._loading.records()
             await self._follow(keys.PROTON, self._feed.desired)
@@ -230,10 +232,18 @@ class Term:
 
     # -- beside reconciling ----------------------------------------------------------------------
 
+    async def _open(self) -> None:
+        """Begins what an operator sees and may ask for, also while nothing may be reconciled."""
+        tasks = self._tasks
+        self._statuses.begin(await self._loading.statuses(), self.knows)
+        tasks.create_task(self._keep_described(), name="controller status")
+        tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
+        tasks.create_task(self._requests.run(), name="requests")
+        tasks.create_task(self._epochs.run(), name="epochs")
+
     async def _look_after(self) -> None:
         """Begins all that goes on beside reconciling."""
         tasks = self._tasks
-        self._statuses.begin(await self._loading.statuses(), self.knows)
         self.unhandled = await self._loading.unhandled(self._protons)
         for proton, number in self.unhandled.items():
             log.warning(
@@ -244,12 +254,8 @@ class Term:
                 proton,
             )
         tasks.create_task(self._statuses.run(self._write_status), name="statuses")
-        tasks.create_task(self._keep_described(), name="controller status")
         tasks.create_task(self._following.follow(keys.late_prefix(self._controller), self._hear_late))
-        tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
         tasks.create_task(self._following.follow(keys.lost_prefix(self._controller), self._hear_lost))
-        tasks.create_task(self._requests.run(), name="requests")
-        tasks.create_task(self._epochs.run(), name="epochs")
         for name, audit in self._audits.items():
             tasks.create_task(self._audit(name, audit), name=f"audit {name}")
 

@@ -243,7 +243,7 @@ class State:
         if held == known or (known is None and not held.exists):
             return set()
         self._answers[port] = held
-        return {port}
+        return self._handed_over(port, NOBODY if known is None else known.answer, held.answer)
 
     def settle(self, port: ObjectKey, revision: int) -> set[ObjectKey]:
         """The mirror says that the answer key went away at `revision`."""
@@ -252,7 +252,11 @@ class State:
         if known is None or known.revision > revision:
             return set()
         del self._answers[port]
-        return {port} if known.exists else set()
+        return self._handed_over(port, known.answer, NOBODY) if known.exists else set()
+
+    def _handed_over(self, port: ObjectKey, before: PortAnswer, after: PortAnswer) -> set[ObjectKey]:
+        """A service binding has to go before the unbind of a port that another controller took over."""
+        return {port} if _owners(before) == _owners(after) else {port, *self._all_dependents(port)}
 
     # -- who is concerned --------------------------------------------------------------------
 
@@ -276,6 +280,11 @@ _NO_WISHES: Mapping[str, Wish] = {}
 def subject(key: ObjectKey) -> ObjectKey:
     """The object that a record is looked at with: of a binding, its port."""
     return keys.port_and_host(key)[0] if keys.is_binding(key) else key
+
+
+def _owners(answer: PortAnswer) -> list[tuple[str, str]]:
+    """Which controller has the port on which host, the active one first."""
+    return [(host, entry.controller) for host, entry in answer.bindings.items()]
 
 
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:

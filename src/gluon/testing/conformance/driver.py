@@ -121,8 +121,13 @@ class Driver:
             know: False: nobody knows what it was before.
         """
         previous = self.told.applied.get(obj.id) if know else None
+        call, before = Call(MODIFY[obj.base], obj, previous), self.told
         self._call(MODIFY[obj.base], self.want(obj), previous)
         self.follow(obj)
+        if self.writes("inventory") and self._has_work(call, before) and not self._is_told_apart(before):
+            raise self._calling.wrong(
+                call, "changed what the controller should hold, and no fingerprint() has changed: no audit would see it"
+            )
 
     def follow(self, item: Object) -> None:
         """Applies again whatever has the object in a list, since it is part of what that means."""
@@ -311,6 +316,11 @@ class Driver:
         for call in calls:
             self.told = self.told.after(call)
         self.compare()
+
+    def _is_told_apart(self, before: Told) -> bool:
+        """Whether an audit would see that what is held has changed."""
+        backend, calls = self._instances.latest, self._instances.calls
+        return inventory.fingerprints(before, backend, calls) != inventory.fingerprints(self.told, backend, calls)
 
     def _has_work(self, call: Call, told: Told) -> bool:
         if not self._instances.calls.writes(call.callback):

@@ -32,6 +32,12 @@ def difference(told: Told, found: Sequence[Held], backend: Backend, calls: Backe
     return judge.error or (_differing(findings.differing[0], found, judge) if findings.differing else "")
 
 
+def fingerprints(told: Told, backend: Backend, calls: BackendCalls) -> dict[ObjectKey, str | None]:
+    """What tells the objects apart from others that were told otherwise; None for one that has none now."""
+    judge, model = _Judge(backend, calls), told.model
+    return {key: judge.fingerprint(obj, model) for key in model if (obj := model.find(key)) is not None}
+
+
 def _on_their_way(told: Told) -> set[ObjectKey]:
     """Ports that have lost their active binding: the other is about to go, and is not judged any more."""
     active = {port.id for port in told.bound.values() if port.active}

@@ -38,8 +38,8 @@ lint: $(READY) ## Style, types, import contracts, generated files
 	$(BIN)/python tools/generate.py --check
 
 .PHONY: chaos
-chaos: $(READY) ## kill -9 of the shim, proton-server and etcd under load, with many seeds (GLUON_SEEDS=20)
-	GLUON_SEEDS=$${GLUON_SEEDS:-20} $(BIN)/pytest tests/e2e/test_chaos.py tests/integration/shim -k kill --timeout 3600
+chaos: $(READY) ## Kills, freezes, losses and restores under load, with many seeds (GLUON_SEEDS=20)
+	GLUON_SEEDS=$${GLUON_SEEDS:-20} $(BIN)/pytest tests/e2e/test_chaos.py tests/integration/shim -k "chaos or killed" --timeout 3600
 
 .PHONY: bench
 bench: $(READY) ## Measures, each beside its floor
@@ -50,7 +50,7 @@ generate: $(READY) ## Writes the files that are made from code: sample configura
 	$(BIN)/python tools/generate.py
 
 .PHONY: constraints
-constraints: ## Writes constraints.txt anew, with the newest versions that pyproject.toml allows
+constraints: ## Writes constraints.txt again, with the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header --upgrade -o constraints.txt
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gluon.testing.process import ServerProcess
 from gluon.testing.stack import LocalStack
 
 from .agreement import wait_for_agreement
@@ -46,6 +48,7 @@ async def test_all_agree_in_the_end_after(tmp_path: Path, recording: Recording, 
             tasks.create_task(load.run(seed))
             tasks.create_task(disaster.happens(scene))  # type: ignore[arg-type]
         told = f"{what}, seed {seed}, {load.answers} answers, broken connections: {load.broken}"
+        assert tracebacks([stack.proton, *scene.shims]) == [], told
         assert load.problems == [], told
         assert disaster.breaks_connections or load.broken == [], told
         owned = load.owned if disaster.keeps_what_was_answered else None
@@ -65,3 +68,8 @@ async def _operate(scene: Scene) -> None:
         await asyncio.sleep(0.5)
         if any("gluon-manage accept" in status(shim)["brake"] for shim in scene.shims):
             await asyncio.to_thread(manage, scene.stack, "accept")
+
+
+def tracebacks(servers: Iterable[ServerProcess]) -> list[str]:
+    """The first mistake that each server has logged."""
+    return [server.log[server.log.index("Traceback") :][:4000] for server in servers if "Traceback" in server.log]

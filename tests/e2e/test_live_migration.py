@@ -118,6 +118,7 @@ def test_the_source_carries_the_traffic_until_the_target_takes_over(migration: M
 
     assert migration.clean_up().status_code == 204
     until(lambda: migration.hosts == ["target"], "the source's is torn down")
+    assert migration.calls("unbind_port") == [("source", False)]
     assert migration.bindings() == {"target": ("ACTIVE", "ovs")}
     assert migration.in_vpn()
     assert "delete_service_binding" not in migration.recording.callbacks(migration.port)
@@ -129,7 +130,7 @@ def test_a_migration_that_is_given_up_leaves_the_source_as_it_was(migration: Mig
     assert migration.clean_up("target").status_code == 204
     until(lambda: migration.hosts == ["source"], "the target's is torn down")
     assert migration.bindings() == {"source": ("ACTIVE", "ovs")}
-    assert [host for host, _ in migration.calls("unbind_port")] == ["target"]
+    assert migration.calls("unbind_port") == [("target", False)]
     shows(migration.client, migration.port, host_id="source", **BOUND)
     assert migration.in_vpn()
     refused = migration.activate()

@@ -49,6 +49,8 @@ def test_etcd_from_a_backup_binds_what_is_wanted_and_keeps_nothing_else(
         if shim == "dead":
             stack.shim.kill()
         stack.etcd.kill()
+        if shim == "alive":
+            until(lambda: status(stack.shim)["role"] == "standby", "its lease runs out before etcd is back")
         put(client, f"/ports/{meanwhile}", **UNBOUND)
         assert client.delete(f"/ports/{deleted}").status_code == 204
         stack.etcd.restore(tmp_path / "backup")

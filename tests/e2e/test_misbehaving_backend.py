@@ -14,7 +14,7 @@ import pytest
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import api, create, create_port, get, put
+from .observing import api, create, create_port, get, put, shows
 from .recording import Recording
 
 BACKENDS = {"net-l3vpn": "recording", "ietf-sfc": "blocking"}
@@ -115,10 +115,7 @@ def test_a_bind_that_works_again_is_bound_without_a_request(running: Running) ->
     port = running.bad_port("raise")
     running.bind_fails(port)
     running.recording.behave(port["id"])
-    path = f"/ports/{port['id']}"
-    until(lambda: get(running.client, path)["vif_type"] == "ovs", "the port is bound after all")
-    shown = get(running.client, path)
-    assert (shown["status"], shown["status_reason"]) == ("ACTIVE", None)
+    shows(running.client, port["id"], vif_type="ovs", status="ACTIVE", status_reason=None)
 
 
 def test_a_refused_bind_is_not_tried_again_until_it_is_asked_for(running: Running) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from gluon.testing.process import console_script
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import api, create_port, put
+from .observing import api, create_port, manage, put
 from .recording import Recording
 
 
@@ -27,9 +25,8 @@ def test_a_port_of_a_controller_that_is_gone_can_be_released(tmp_path: Path, rec
             assert failed["vif_type"] == "binding_failed"
             assert "controller south still has the port for host h2" in failed["status_reason"]
             assert f"gluon-manage release net-l3vpn {port['id']}" in failed["status_reason"]
-            config = ["--config-file", str(tmp_path / "proton-server.conf")]
-            command = [console_script("gluon-manage"), "release", "net-l3vpn", port["id"], *config]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+            done = manage(stack, "release", "net-l3vpn", port["id"])
+            assert done.returncode == 0, done.stderr
             assert "released from controller south, host h2" in done.stdout
             until(lambda: client.get(f"/ports/{port['id']}").json()["vif_type"] == "ovs", "the other binds it")
             # Back again, south sees that the port is not its own any more.
@@ -47,16 +44,15 @@ def test_a_controller_that_was_released_undoes_nothing_when_it_comes_back(tmp_pa
     proton = {"api": {"bind_timeout": 1.0}}
     with LocalStack(tmp_path, proton=proton, shim=north, environment=recording.environment) as stack:
         other = stack.shim_server("south", south)
-        config = ["--config-file", str(tmp_path / "proton-server.conf")]
-        command = [console_script("gluon-manage"), "release", "--controller", "south", *config]
+        release = "release", "--controller", "south"
         with api(stack) as client:
             with other:
                 ports = [create_port(client, host_id="h2", device_id=f"vm-{number}") for number in range(3)]
                 assert {port["vif_type"] for port in ports} == {"ovs"}
-                refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+                refused = manage(stack, *release)
                 assert refused.returncode == 1
                 assert "controller south is alive" in refused.stderr
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+            done = manage(stack, *release)
             assert "ports released: 3" in done.stdout
             moved = [put(client, f"/ports/{port['id']}", host_id="h1") for port in ports]
             assert {port["vif_type"] for port in moved} == {"ovs"}
@@ -68,10 +64,8 @@ def test_a_controller_that_was_released_undoes_nothing_when_it_comes_back(tmp_pa
             assert undone == []
             shown = [client.get(f"/ports/{port['id']}").json() for port in ports]
             assert {(port["host_id"], port["vif_type"], port["status"]) for port in shown} == {("h1", "ovs", "ACTIVE")}
-        again = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        assert again.returncode == 0, "it has the marker"
-        nothing = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        assert nothing.returncode == 4
+        assert manage(stack, *release).returncode == 0, "it has the marker"
+        assert manage(stack, *release).returncode == 4
 
 
 def test_one_uuid_is_a_port_of_one_proton(tmp_path: Path) -> None:

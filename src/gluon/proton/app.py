@@ -39,6 +39,8 @@ FIRST_LOOK = 2.0
 """Longest wait for etcd before requests are served, in seconds: they are served without it, too."""
 RESTART = 1.0
 """Pause before a background task that failed is started again, in seconds."""
+DIFFERENT_ERRORS = 10
+"""So many different errors of a background task are each logged once; then it begins again."""
 SWITCH_INTERVAL = 0.0005
 """Seconds that a thread may keep the interpreter while another one waits for it.  Python's 5 ms
 would be added to every step of a database transaction while the event loop is busy."""
@@ -119,6 +121,9 @@ class _ControlPlane:
     def has_leader(self, controller: str) -> bool:
         return self._answers.has_leader(controller)
 
+    def serves(self, controller: str, proton: str) -> bool:
+        return self._answers.serves(controller, proton)
+
 
 async def _serve_until(
     server: uvicorn.Server, listening: socket.socket, stop: asyncio.Event, waiters: BindWaiters
@@ -144,12 +149,15 @@ async def _in_background(tasks: Mapping[str, Callable[[], Awaitable[None]]]) -> 
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Runs work of the background; an error that nobody expected must not end the server."""
+    """Runs work of the background; an error that nobody expected must not end the server, nor fill its log."""
+    said: set[str] = set()
     while True:
         try:
             await work()
-        except Exception:
-            log.exception("%s failed; starting it again", name)
+        except Exception as error:
+            if repr(error) not in said:
+                log.exception("%s failed; starting it again", name)
+            said = {*said, repr(error)} if len(said) < DIFFERENT_ERRORS else {repr(error)}
             await asyncio.sleep(RESTART)
         else:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +17,7 @@ import httpx
 import pytest
 
 from gluon.testing.etcd import LocalEtcd
-from gluon.testing.process import console_script
+from gluon.testing.process import ServerProcess, console_script
 from gluon.testing.waiting import until
 
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
@@ -65,6 +64,11 @@ class EtcdView:
         found = self.get("/gluon/epoch")
         return found[0] if found else {}
 
+    def is_filled(self, but: str) -> bool:
+        """Whether the latest epoch is complete, and another one than `but`."""
+        epoch = self.epoch
+        return bool(epoch.get("complete")) and epoch["id"] != but
+
     @property
     def serial(self) -> int:
         found = self.raw("/gluon/serial")
@@ -104,9 +108,10 @@ class EtcdView:
         else:
             self.delete(path)
 
-    def alive(self, controller: str = "TestShim") -> None:
-        """Gives the controller a leader."""
-        status = {"controller": controller, "leader": "test", "fence": 1, "handlers": {}, "hosts": []}
+    def alive(self, controller: str = "TestShim", *protons: str) -> None:
+        """Gives the controller a leader that handles these protons; by default net-l3vpn."""
+        handlers = dict.fromkeys(protons or ["net-l3vpn"], "test")
+        status = {"controller": controller, "leader": "test", "fence": 1, "handlers": handlers, "hosts": []}
         self.put(f"/status/{controller}", status)
         self.put(f"/shim/{controller}/leader", {"controller": controller})
 
@@ -131,19 +136,18 @@ class Server:
         directory.mkdir(parents=True, exist_ok=True)
         self.database = directory / "gluon.db"
         self.config = directory / f"{name}.conf"
-        self.log = directory / f"{name}.log"
         options = {"port": 0, "bind_timeout": 0.5, "etcd_endpoints": etcd, "etcd_timeout": 2, **api}
         lines = [f"{option} = {value}" for option, value in options.items()]
         text = "\n".join(["[api]", *lines, "[database]", f"connection = sqlite:///{self.database}", ""])
         self.config.write_text(text)
-        self.process: subprocess.Popen[bytes] | None = None
+        command = [console_script("proton-server"), "--config-file", str(self.config)]
+        self.process = ServerProcess(name, command, directory, health="")
+        self.log = self.process.log_file
         self.client = httpx.Client()
         self._readies = 0
 
     def start(self) -> None:
-        command = [console_script("proton-server"), "--config-file", str(self.config)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.config.parent)
+        self.process.start()
         self._readies += 1
         until(self._listens, "proton-server listens")
         ready = [line for line in self.log.read_text().splitlines() if "ready: http" in line][-1]
@@ -152,9 +156,8 @@ class Server:
         self.client = httpx.Client(base_url=f"{self.root}/proton/net-l3vpn/v1.0", trust_env=False, timeout=30)
 
     def _listens(self) -> bool:
-        assert self.process
-        assert self.process.poll() is None, self.log.read_text()
-        return self.log.read_text().count("ready: http") == self._readies
+        assert self.process.is_running, self.process.log
+        return self.process.log.count("ready: http") == self._readies
 
     def start_in_step(self) -> None:
         """Starts it, and waits until etcd is filled."""
@@ -176,26 +179,18 @@ class Server:
         return str(self.ready()[1]["etcd"]["state"])
 
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        assert self.process
-        self.process.wait(10)
+        self.process.kill()
 
     def stop(self, timeout: float = 5.0) -> int:
-        """SIGTERM; the exit code."""
-        assert self.process
-        self.process.terminate()
-        return self.process.wait(timeout)
+        """SIGTERM; the exit code, -9 when it did not end in time."""
+        return self.process.stop(timeout)
 
     def signal(self, number: int) -> None:
-        assert self.process
-        os.kill(self.process.pid, number)
+        self.process.signal(signal.Signals(number))
 
     def end(self) -> None:
         self.client.close()
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait(10)
+        self.process.kill()
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(self.database, timeout=10)

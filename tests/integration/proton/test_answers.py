@@ -189,3 +189,20 @@ def test_keys_that_name_nothing_do_no_harm(server, etcd, bound):
     etcd.delete(f"/status/c/net-l3vpn/Port/{port}")
     server.has(port, status_reason=None)
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_report_on_an_earlier_bind_says_nothing_of_a_new_port(server, etcd, bound, in_background):
+    """Here the controller does not end it, as while its shim is away."""
+    port, _ = bound
+    etcd.status(f"Port/{port}", state="ERROR", reason="agent dead")
+    server.has(port, status="ERROR")
+    server.client.delete(f"/ports/{port}").raise_for_status()
+    etcd.delete(f"/controller/net-l3vpn/Port/{port}")
+    made = server.create_port(id=port)
+    assert (made["status"], made["status_reason"]) == ("DOWN", None)
+    asked = in_background(lambda: server.client.put(f"/ports/{port}", json={"host_id": "h9", "device_id": "vm"}))
+    etcd.answer(port, etcd.wanted(port, host_id="h9"), host_id="h9", vif_type="ovs")
+    shown = asked.result(20).json()
+    assert (shown["vif_type"], shown["status"], shown["status_reason"]) == ("ovs", "ACTIVE", None)
+    etcd.status(f"Port/{port}", state="DOWN", reason="no carrier")
+    server.has(port, status="DOWN", status_reason="TestShim: no carrier")

@@ -61,7 +61,7 @@ def test_an_idle_server_notices_that_etcd_came_back_another_and_fills_it(own_etc
     server, backup = running
     epoch = own_etcd.epoch["id"]
     lose(own_etcd, how, backup, tmp_path)
-    until(lambda: own_etcd.epoch.get("complete") and own_etcd.epoch["id"] != epoch, "etcd was filled again")
+    until(lambda: own_etcd.is_filled(but=epoch), "etcd was filled again")
     until(server.is_ready, "the server is ready")
     server.assert_in_step(own_etcd)
     assert "publishing everything" in server.log.read_text()
@@ -75,7 +75,7 @@ def test_a_starting_server_notices_it_as_well(own_etcd, running, how, tmp_path):
     assert server.stop(8) == 0
     lose(own_etcd, how, backup, tmp_path)
     server.start()
-    until(lambda: own_etcd.epoch.get("complete") and own_etcd.epoch["id"] != epoch, "etcd was filled again")
+    until(lambda: own_etcd.is_filled(but=epoch), "etcd was filled again")
     server.assert_in_step(own_etcd)
 
 
@@ -113,7 +113,7 @@ def test_a_port_bound_before_the_loss_is_bound_again_after_it(own_etcd, running,
     asked.result(20)
     epoch = own_etcd.epoch["id"]
     own_etcd.etcd.restore(backup)
-    until(lambda: own_etcd.epoch.get("complete") and own_etcd.epoch["id"] != epoch, "etcd was filled again")
+    until(lambda: own_etcd.is_filled(but=epoch), "etcd was filled again")
     assert own_etcd.wanted(port, **HOST) == token
     assert server.port(port)["status"] == "ACTIVE", "nothing tells yet that its controller lost it"
     lost = server.has(port, status="DOWN")
@@ -133,7 +133,12 @@ def refused(server, *words: str) -> None:
     for word in words:
         assert word in answer.text
     assert "gluon-manage resync" in answer.text
-    assert server.client.get("/ports").status_code == 200
+    ports = server.client.get("/ports").raise_for_status().json()["ports"]
+    for port in ports[:1]:
+        assert all(word in port["status_reason"] for word in words)
+        path = f"/ports/{port['id']}"
+        assert server.client.put(path, json={"name": port["name"]}).status_code == 503
+        assert server.client.delete(path).status_code == 503
     assert server.log.read_text().count("nothing is published, and changes are refused") == 1
 
 
@@ -267,7 +272,7 @@ def test_a_lost_serial_only_means_to_fill_again(own_etcd, make_server):
     server.assert_in_step(own_etcd)
     epoch = own_etcd.epoch["id"]
     own_etcd.delete("/gluon/serial")
-    until(lambda: own_etcd.epoch.get("complete") and own_etcd.epoch["id"] != epoch, "etcd was filled again")
+    until(lambda: own_etcd.is_filled(but=epoch), "etcd was filled again")
     server.assert_in_step(own_etcd)
 
 

@@ -47,7 +47,7 @@ def test_resync_deletes_what_the_database_lacks_and_leaves_the_rest_untouched(se
         etcd.delete(key)
     server.assert_in_step(etcd)
     assert etcd.get(f"/proton/net-l3vpn/Port/{kept['id']}") == before
-    assert server.is_ready()
+    until(server.is_ready, "the server has seen that the other publisher is done")
 
 
 def test_resync_dry_run_says_what_it_would_do_and_does_nothing(server, etcd):

@@ -104,7 +104,8 @@ def test_a_frozen_servers_late_writes_are_fenced_off(etcd, make_server, in_backg
     load = [in_background(churn, server, seed, 2) for seed, server in enumerate([frozen, frozen])]
     time.sleep(1)
     freeze_outside_a_transaction(frozen)
-    time.sleep(8)  # Its lease of 5 s is over, and the other has taken its changes over.
+    until(lambda: len(etcd.dump_keys("/gluon/publisher/")) == 1, "its lease is over")
+    until(other.outbox_is_empty, "the other has taken its changes over")
     load += [in_background(churn, other, 7, 2)]
     load[-1].result(30)
     frozen.signal(signal.SIGCONT)

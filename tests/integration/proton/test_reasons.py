@@ -54,6 +54,23 @@ def test_a_port_of_a_controller_without_a_leader_may_be_released(moved):
     assert f"gluon-manage release net-l3vpn {port}" in failed["status_reason"]
 
 
+def test_a_living_controller_that_does_not_serve_the_proton_is_named_and_may_be_released(etcd, server, moved):
+    port, ask = moved
+    etcd.alive("south", "other")
+    failed = ask()
+    assert (
+        "controller south still has the port for host h2, and its shim does not serve net-l3vpn any more"
+        in (failed["status_reason"])
+    )
+    assert "name net-l3vpn in [shim] handlers again" in failed["status_reason"]
+    assert f"gluon-manage release net-l3vpn {port}" in failed["status_reason"]
+    refused = server.manage("release", "--controller", "south")
+    assert refused.returncode == 1
+    assert "controller south is alive" in refused.stderr
+    assert server.manage("release", "net-l3vpn", port).returncode == 0
+    assert etcd.get(f"/controller/net-l3vpn/Port/{port}")[0] == {}
+
+
 def test_the_reason_goes_when_the_bind_succeeds_after_all(etcd, server, moved):
     port, ask = moved
     ask()

@@ -101,6 +101,19 @@ def test_nobody_to_ask_is_a_sentence(server, etcd, command):
     assert "controller south is not alive, so it can't be asked; alive are north" in done.stderr
 
 
+def test_an_object_that_does_not_exist_is_not_passed_off_as_well(server, etcd):
+    port = server.create_port()["id"]
+    server.assert_in_step(etcd)
+    with Shim(etcd, "north", {"ok": True, "message": "nothing differs"}):
+        wrong = server.manage("audit", "--object", "Prt/x")
+        absent = server.manage("audit", "--object", "Port/x")
+        there = server.manage("audit", "--object", f"Port/{port}")
+    assert wrong.returncode == 1
+    assert "no model has objects of type Prt; they have" in wrong.stderr
+    assert "note: there is no Port x in etcd" in absent.stdout
+    assert "note" not in there.stdout
+
+
 @pytest.mark.parametrize("wrong", [["--object", "Port"], ["--dry-run", "--reapply"], ["--timeout", "0"]])
 def test_wrong_usage_of_audit(server, wrong):
     assert server.manage("audit", *wrong).returncode == 2

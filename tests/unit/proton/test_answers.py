@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BindingAnswer, PortAnswer, Status
+from gluon.etcd import Event
+from gluon.proton.answers.statuses import StatusBook
 from gluon.proton.service import Target, apply_status, checked_answer, set_status
 from gluon.proton.service.answers import MAX_REASON
 from gluon.proton.service.changes import create, delete, new_attributes
@@ -79,3 +83,38 @@ async def test_a_status_that_is_known_changes_nothing(database, protons):
     assert told == []
     await database.write(lambda tx: delete(tx, target, CONFIG.key))
     assert await database.read(lambda tx: tx.statuses.keys("c")) == [CONFIG]
+
+
+PORT = ObjectKey("net-l3vpn", "Port", "p")
+
+
+def tell(book, path, value, revision=1):
+    book.take(Event(path.encode(), json.dumps(value).encode() if value is not None else None, revision), listing=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "revision", "left"),
+    [
+        (None, 5, Status()),
+        ({"state": "DOWN", "reason": "no carrier"}, 5, Status()),
+        ({"state": "DOWN", "failure": "no route"}, 9, Status(failure="no route")),
+        ({"state": "DOWN"}, 11, None),
+    ],
+)
+def test_what_is_left_of_a_status_once_the_port_is_bound(protons, value, revision, left):
+    book = StatusBook(protons)
+    tell(book, f"/status/c/{PORT}", value, revision)
+    assert book.left("c", PORT, 10) == left
+
+
+def test_a_controller_serves_the_protons_that_it_names(protons):
+    book = StatusBook(protons)
+    status = {"controller": "c", "leader": "l", "fence": 1, "hosts": [], "handlers": {"net-l3vpn": "dummy"}}
+    tell(book, "/status/c", status)
+    assert book.is_alive("c")
+    assert [book.serves("c", proton) for proton in ("net-l3vpn", "other")] == [True, False]
+    tell(book, "/status/c", {"leader": "cannot be read"})
+    assert book.serves("c", "other"), "nobody says that it does not"
+    tell(book, "/status/c", None)
+    assert not book.is_alive("c")
+    assert not book.serves("c", "net-l3vpn")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
-from gluon.contract.records import NOBODY, BindingAnswer, PortAnswer
+from gluon.contract.records import NOBODY, BindingAnswer, PortAnswer, Status
 from gluon.models import catalog
 from gluon.proton.service import (
     Binds,
     BindWaiters,
+    ChangesRefused,
     Conflict,
     Duplicate,
     NotFound,
@@ -19,6 +21,7 @@ from gluon.proton.service import (
     PortBindings,
     Target,
     apply_answer,
+    apply_status,
     binds,
     drop_answer,
     set_status,
@@ -132,6 +135,37 @@ async def test_a_change_that_asks_for_nothing_returns_at_once(server):
 
 
 @pytest.mark.asyncio
+async def test_while_changes_are_refused_nothing_is_changed_and_all_that_is_shown_is_doubted(server):
+    key = (await bound(server)).attributes["id"]
+    lost = (await bound(server)).attributes["id"]
+    await server.answer(lost, NOBODY)
+    why = "the database is older than etcd"
+    server.database.refuse_changes(why)
+    for change in (
+        server.create(),
+        server.update(key, **WANTED),
+        server.update(key),
+        server.update(str(uuid4())),
+        server.objects.delete(server.ports, key),
+        server.bindings.create(server.ports, key, {"host": "h2"}),
+        server.bindings.activate(server.ports, key, "h1"),
+        server.bindings.delete(server.ports, key, "h1"),
+    ):
+        with pytest.raises(ChangesRefused, match=why):
+            await change
+    doubt = f"this may not be so: {why}"
+    listed = await server.objects.list(server.ports, {})
+    assert {each.status_reason.partition(";")[0] for each in listed} == {doubt}
+    assert (await server.port(key)).status_reason == doubt
+    assert f"{doubt}; controller c no longer has it" in (await server.port(lost)).status_reason
+    (binding,) = await server.bindings.list(server.ports, key)
+    assert binding.reason == (await server.bindings.show(server.ports, key, "h1")).reason == doubt
+    server.database.refuse_changes("")
+    assert (await server.update(key, **WANTED)).status_reason is None
+    assert (await server.bindings.show(server.ports, key, "h1")).reason is None
+
+
+@pytest.mark.asyncio
 async def test_a_bind_that_nobody_answers_fails_with_the_reason(make_server):
     server = make_server(SOON)
     port = await server.create(**WANTED)
@@ -150,6 +184,35 @@ async def test_the_known_cause_is_the_reason_of_a_bind_that_nobody_answers(make_
     assert f"within {SOON:g} s: {why}; then set" in port.status_reason
     await server.objects.delete(server.ports, key)
     assert await server.database.read(lambda tx: tx.statuses.of(name)) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ({}, ("DOWN", "c: no carrier")),
+        ({"d": Status()}, ("DOWN", "c: no carrier")),
+        ({"c": Status()}, ("ACTIVE", None)),
+        ({"c": Status(failure="modify_port fails")}, ("ACTIVE", "c: modify_port fails")),
+    ],
+)
+async def test_a_bind_that_succeeds_ends_the_reports_before_it(server, left, expected):
+    key = (await bound(server)).attributes["id"]
+    name = server.ports.key(key)
+    down = Status(state="DOWN", reason="no carrier")
+    await server.database.write(lambda tx: apply_status(tx, server.proton, name, "c", down))
+    assert (await server.port(key)).attributes["status"] == "DOWN"
+    asking = asyncio.create_task(server.update(key, **WANTED))
+    (row,) = await server.asked(key)
+    given = PortAnswer(controller="c", host_id="h1", token=row.token, vif_type="ovs")
+    work = partial(apply_answer, proton=server.proton, port=name, answer=given, left=left)
+    await server.database.write(work)
+    port = await asking
+    assert (port.attributes["status"], port.status_reason) == expected
+    # A report after it is about the bind that there is.
+    await server.database.write(lambda tx: apply_status(tx, server.proton, name, "c", down))
+    await server.database.write(work)
+    assert (await server.port(key)).attributes["status"] == "DOWN"
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -73,13 +74,27 @@ async def test_only_a_server_makes_a_database(file, protons):
         await opened(file, protons, create=False)
     assert not file.exists()
     file.touch()
-    with pytest.raises(DatabaseUnusable, match="has no tables of the server's"):
-        await opened(file, protons, create=False)
+    await refused_untouched(file, protons)
     sqlite3.connect(file).executescript("CREATE TABLE other (id INTEGER)").connection.close()
-    with pytest.raises(DatabaseUnusable, match="has no tables of the server's"):
-        await opened(file, protons, create=False)
+    await refused_untouched(file, protons)
     await (await opened(file, protons)).close()
     await (await opened(file, protons, create=False)).close()
+
+
+async def refused_untouched(file, protons):
+    before = file.read_bytes()
+    with pytest.raises(DatabaseUnusable, match="has no tables of the server's"):
+        await opened(file, protons, create=False)
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.asyncio
+async def test_a_database_whose_tables_are_still_in_its_log_is_found(database, file, protons):
+    other = await opened(file, protons, create=False)
+    await write(other)
+    await other.close()
+    assert await write(database) == [2]
 
 
 @pytest.mark.asyncio
@@ -205,6 +220,30 @@ async def test_a_shortened_file_is_noticed(file, protons, size):
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(("contents", "words"), [("another", "of database"), ("older", "knows changes up to 1, not 3")])
+async def test_a_file_whose_contents_are_overwritten_is_noticed(file, protons, tmp_path, caplog, contents, words):
+    copy = tmp_path / "copy.db"
+    for made in (file, copy):
+        database = await opened(made, protons)
+        await write(database)
+        await database.close()
+    if contents == "older":
+        shutil.copy(file, copy)
+    database = await opened(file, protons)
+    await write(database)
+    await write(database)
+    await database.check()
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(file)) as target:
+        source.backup(target)  # As `cp` does, which may also leave a mixture with the log.
+    with pytest.raises(DatabaseUnavailable, match="replaced"):
+        await write(database)
+    with pytest.raises(DatabaseUnavailable, match="replaced"):
+        await database.check()
+    assert words in caplog.text
+    await database.close()
+
+
+@pytest.mark.asyncio
 async def test_a_removed_log_of_changes_is_noticed(database, file):
     await write(database)
     file.with_name(file.name + "-wal").unlink()
@@ -240,14 +279,37 @@ async def test_a_damaged_file_is_one_line_in_the_log(file, protons, caplog):
         damaged.write(b"\xff" * (file.stat().st_size - 4096))
     for _ in range(5):
         with pytest.raises(
-            DatabaseUnavailable, match="the database failed: database disk image is malformed; try again"
+            DatabaseUnavailable,
+            match=r"the database is damaged: database disk image is malformed; put a backup in its place",
         ):
             await database.read(lambda tx: tx.outbox.size(list(protons)))
-    assert caplog.messages == [f"reading the database {database.name} fails: database disk image is malformed"]
+    (said,) = caplog.messages
+    assert said.startswith(f"reading the database {database.name} fails: it is damaged: database disk image is malf")
     assert caplog.records[0].exc_info is None
     await database.close()
     with pytest.raises(DatabaseUnusable, match=r"can't be opened: database disk image is malformed"):
         await opened(file, protons)
+
+
+@pytest.mark.asyncio
+async def test_damage_is_not_forgotten_because_other_pages_are_well(file, protons, monkeypatch):
+    monkeypatch.setattr(trouble, "CALM", 0.0)
+    await (await opened(file, protons)).close()
+    with closing(sqlite3.connect(file)) as connection:
+        name = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_net_l3vpn_port_1'"
+        (page,), (size,) = connection.execute(name).fetchone(), connection.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as damaged:
+        damaged.seek((page - 1) * size)
+        damaged.write(b"\xff" * size)
+    database = await opened(file, protons)
+    await database.check()
+    with pytest.raises(DatabaseUnavailable, match="damaged"):
+        await database.read(lambda tx: tx.objects("net-l3vpn", "Port").all_keys())
+    await write(database)
+    assert await read(database) == 1
+    with pytest.raises(DatabaseUnavailable, match="damaged"):
+        await database.check()
+    await database.close()
 
 
 @pytest.mark.asyncio
@@ -280,12 +342,18 @@ async def test_a_check_writes_so_that_a_database_that_takes_no_writes_fails_it(d
 
 
 @pytest.mark.asyncio
-async def test_a_full_database_fails_the_check_and_changes_not_reads(database):
+async def test_a_full_database_fails_the_check_and_changes_not_reads(database, monkeypatch):
     await database.write(lambda tx: pragma(tx, f"max_page_count={pragma(tx, 'page_count')}"))
     keys = [ObjectKey("net-l3vpn", "Port", "x" * 500) for _ in range(200)]
     with pytest.raises(DatabaseUnavailable, match="full"):
         await database.write(lambda tx: tx.outbox.append(keys))
     assert await read(database) == 0
+    with pytest.raises(DatabaseUnavailable, match="full"):
+        await database.check()
+    monkeypatch.setattr(trouble, "CALM", 0.0)
+    await database.write(lambda tx: pragma(tx, "max_page_count=100000"))
+    await database.check()
+    assert len(await database.write(lambda tx: tx.outbox.append(keys))) == 200
 
 
 @pytest.mark.asyncio
@@ -293,7 +361,7 @@ async def test_a_check_of_a_locked_database_is_bounded(database, file, monkeypat
     monkeypatch.setattr(database_module, "CHECK_TIMEOUT", 0.05)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseUnavailable, match=r"did not answer within 0.05 s"):
+    with pytest.raises(DatabaseUnavailable, match=r"did not answer within 0.05 s: it is locked by another process"):
         await database.check()
     await read(database)
     other.execute("ROLLBACK")

@@ -124,6 +124,8 @@ def test_a_new_list_begins_with_nothing(book):
         {**BOUND, "vif_type": "x" * 65},
         {"vif_type": "ovs"},
         {"vif_type": "ovs", "controller": "c"},
+        {"controller": "c"},
+        {"host_id": "h"},
         {"inactive": [{"vif_type": "ovs"}]},
     ],
 )

@@ -18,8 +18,8 @@ def row(state: BindingState, **members: Any) -> StoredBinding:
     )
 
 
-def said(source: str, state: str = "", reason: str = "") -> StoredStatus:
-    return StoredStatus(source=source, state=state, reason=reason)
+def said(source: str, state: str = "", reason: str = "", failure: str = "") -> StoredStatus:
+    return StoredStatus(source=source, state=state, reason=reason, failure=failure)
 
 
 PLUGGED = row(BOUND, vif_type="ovs", vif_details={"a": 1}, controller="c")
@@ -59,9 +59,15 @@ def test_vif_type_and_status(rows, statuses, up, expected):
         ([], [], None),
         ([PLUGGED], [said("c", "ACTIVE")], None),
         ([PLUGGED], [said("c", "DOWN", "no link")], "c: no link"),
-        ([PLUGGED], [said("c", reason="a"), said("d", reason="b")], "c: a; d: b"),
+        ([PLUGGED], [said("c", failure="a"), said("d", failure="b")], "c: a; d: b"),
+        ([PLUGGED], [said("c", "DOWN", "no link", "a")], "c: a; no link"),
+        # Reports on another bind than this one.
+        ([PLUGGED], [said("d", "DOWN", "no link"), said("e", "DOWN", "no link", "b")], "e: b"),
+        ([], [said("c", "DOWN", "no link")], None),
+        ([row(PENDING)], [said("c", "DOWN", "no link", "a")], "c: a"),
+        ([row(PENDING, vif_type="ovs", controller="c")], [said("c", "DOWN", "no link")], "c: no link"),
         ([PLUGGED], [said(PUBLISHER, reason="too large"), said(ANSWER, reason="dropped")], "too large; dropped"),
-        ([row(FAILED, reason="no")], [said("c", reason="a")], "no"),
+        ([row(FAILED, reason="no")], [said("c", failure="a")], "no"),
         ([row(FAILED, reason="no", active=False)], [], None),
     ],
 )

@@ -20,7 +20,7 @@ from gluon.contract.records import PortAnswer
 from gluon.etcd import Client
 from gluon.proton.answers import ports, statuses
 from gluon.proton.answers.following import Following
-from gluon.proton.answers.ports import PortBook, differing
+from gluon.proton.answers.ports import Left, Level, PortBook, differing
 from gluon.proton.answers.releases import Releases
 from gluon.proton.answers.statuses import StatusBook
 from gluon.proton.storage import ANSWER, Database, DatabaseUnavailable, Transaction
@@ -96,6 +96,10 @@ class Answers:
         """Whether a shim of this controller is alive; while that can't be told, it may be."""
         return not self._statuses_following.connected or self._statuses.is_alive(controller)
 
+    def serves(self, controller: str, proton: str) -> bool:
+        """Whether such a shim has a handler for this proton; while that can't be told, it may have."""
+        return not self._statuses_following.connected or self._statuses.serves(controller, proton)
+
     async def run(self) -> None:
         """Follows the controllers and applies what they say, without end."""
         async with asyncio.TaskGroup() as tasks:
@@ -135,11 +139,17 @@ class Answers:
                 for port in batch:
                     del self._ports.dirty[port]
                 levels = self._ports.levels(batch)
+                left = {level.port: self._left(level) for level in levels}
                 try:
-                    await self._database.write(partial(ports.apply, protons=self._protons, levels=levels))
+                    await self._database.write(partial(ports.apply, protons=self._protons, levels=levels, left=left))
                 except DatabaseUnavailable:
                     self._ports.dirty = {**batch, **self._ports.dirty}
                     await asyncio.sleep(RETRY)
+
+    def _left(self, level: Level) -> Left:
+        controllers = {each.controller for each in level.answer.bindings.values()}
+        found = {each: self._statuses.left(each, level.port, level.revision) for each in controllers}
+        return {controller: status for controller, status in found.items() if status is not None}
 
     async def _apply_statuses(self) -> None:
         while True:

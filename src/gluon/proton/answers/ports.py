@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
-from gluon.contract.records import NOBODY, BindingAnswer, MalformedRecord, PortAnswer, decode
+from gluon.contract.records import NOBODY, BindingAnswer, MalformedRecord, PortAnswer, Status, decode
 from gluon.etcd import Event
 from gluon.proton.service import apply_answer, checked_answer, drop_answer
 from gluon.proton.service.binding import answered
@@ -17,6 +17,10 @@ from gluon.proton.storage import StoredBinding, Transaction
 from gluon.schema import Proton
 
 log = logging.getLogger(__name__)
+
+
+Left = Mapping[str, Status]
+"""By controller, the rest of its status of a port."""
 
 
 class Level(Struct, frozen=True, kw_only=True):
@@ -30,6 +34,8 @@ class Level(Struct, frozen=True, kw_only=True):
     """A host that is not in the answer is bound by nobody; False: that is not known."""
     gone: str = ""
     """Why such a binding is lost; empty: its controller has dropped it."""
+    revision: int = 0
+    """When the answer was written; 0: there is none."""
 
 
 class PortBook:
@@ -50,6 +56,8 @@ class PortBook:
         """How many lists were begun."""
         self._protons = protons
         self._answers: dict[ObjectKey, PortAnswer] = {}
+        self._revisions: dict[ObjectKey, int] = {}
+        """Of the answers."""
         self._problems: dict[ObjectKey, str] = {}
         """Of answers that can't be used."""
         self._certain: set[ObjectKey] | None = set()
@@ -59,6 +67,7 @@ class PortBook:
         """See `Book`."""
         self.listed += 1
         self._answers.clear()
+        self._revisions.clear()
         self._problems.clear()
         self.dropped.clear()
         self._certain = set()
@@ -69,6 +78,7 @@ class PortBook:
         if key is None:
             return
         before, problem_before = self._answers.pop(key, NOBODY), self._problems.pop(key, "")
+        self._revisions.pop(key, None)
         after = NOBODY
         try:
             after = self._answer(key, event.value)
@@ -76,7 +86,7 @@ class PortBook:
             log.warning("answer dropped: %s: %s", key, error)
             self._problems[key] = str(error)
         if after != NOBODY:
-            self._answers[key] = after
+            self._answers[key], self._revisions[key] = after, event.revision
         if listing:
             return
         if self._certain is not None:
@@ -109,6 +119,7 @@ class PortBook:
             problem=self._problems.get(port, ""),
             certain=self._certain is None or port in self._certain,
             gone=gone,
+            revision=self._revisions.get(port, 0),
         )
 
     def _key(self, event: Event) -> ObjectKey | None:
@@ -131,7 +142,7 @@ class PortBook:
         if value is None:
             return NOBODY
         answer = decode(PortAnswer, value)
-        if answer.active is None and answer.vif_type:
+        if answer.active is None and (answer.controller or answer.host_id or answer.vif_type):
             raise ValueError(f"{'host_id' if answer.controller else 'controller'}: missing")
         return checked_answer(self._protons[key.proton], answer)
 
@@ -148,14 +159,23 @@ def _is_news(before: PortAnswer, after: PortAnswer) -> bool:
     )
 
 
-def apply(tx: Transaction, protons: Mapping[str, Proton], levels: Iterable[Level]) -> None:
-    """Has the rows of these ports follow their answers."""
+def apply(
+    tx: Transaction, protons: Mapping[str, Proton], levels: Iterable[Level], left: Mapping[ObjectKey, Left]
+) -> None:
+    """Has the rows of these ports follow their answers.
+
+    Args:
+        tx: the transaction.
+        protons: the ports'.
+        levels: the ports.
+        left: by port and controller, the rest of a status once the controller has bound it.
+    """
     for level in levels:
         proton = protons[level.port.proton]
         if level.problem:
             drop_answer(tx, proton, level.port, level.problem)
         else:
-            apply_answer(tx, proton, level.port, _with_doubt(tx, level), gone=level.gone)
+            apply_answer(tx, proton, level.port, _with_doubt(tx, level), gone=level.gone, left=left.get(level.port, {}))
 
 
 def differing(tx: Transaction, levels: Iterable[Level]) -> list[ObjectKey]:

@@ -6,8 +6,14 @@ import argparse
 import asyncio
 from typing import Any
 
+from gluon.contract import keys
+from gluon.contract.keys import ObjectKey
 from gluon.contract.records import Request
+from gluon.etcd import EtcdError
+from gluon.process.run import StartFailed
 from gluon.proton.manage import requests
+from gluon.proton.manage.saying import say
+from gluon.proton.opening import load_protons, opened_etcd
 from gluon.proton.settings import Settings
 
 
@@ -38,5 +44,29 @@ def _wrong(arguments: argparse.Namespace) -> str:
 
 async def execute(arguments: argparse.Namespace, settings: Settings, stop: asyncio.Event) -> int:
     """Runs the command; see `requests.ask`."""
+    if arguments.object:
+        await _look_for(arguments.object, settings)
     request = Request(kind="audit", object=arguments.object, dry_run=arguments.dry_run, reapply=arguments.reapply)
     return await requests.ask(arguments, settings, stop, request)
+
+
+async def _look_for(named: str, settings: Settings) -> None:
+    """Says so when nobody wants the object: controllers find no fault with one that they don't have either.
+
+    Raises:
+        StartFailed: no model has its type, or etcd can't be read.
+    """
+    protons = load_protons(settings)
+    kind, _, key = named.partition("/")
+    having = [proton for proton in protons.values() if kind in proton.objects]
+    if not having:
+        kinds = sorted({name for proton in protons.values() for name in proton.objects})
+        raise StartFailed(f"--object {named}: no model has objects of type {kind}; they have {', '.join(kinds)}")
+    try:
+        async with opened_etcd(settings) as client:
+            for proton in having:
+                if await client.get(keys.desired(ObjectKey(proton.name, kind, key))) is not None:
+                    return
+    except EtcdError as error:
+        raise StartFailed(f"{error}; try again") from error
+    say(f"note: there is no {kind} {key} in etcd, so a controller can at most have it left over")

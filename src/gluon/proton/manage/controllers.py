@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey
+from gluon.contract.records import ControllerStatus, MalformedRecord, decode
 from gluon.etcd import Client, Compare
 
 
@@ -33,6 +34,24 @@ async def is_alive(client: Client, controller: str) -> bool:
     """
     result = await client.txn(gone(controller), [])
     return not result.succeeded
+
+
+async def idle(client: Client, controller: str, proton: str) -> list[Compare]:
+    """Conditions of a transaction: a shim of this controller leads, and has no handler for the proton.
+
+    None where that is not so, or can't be told.
+
+    Raises:
+        EtcdError.
+    """
+    found = await client.get(keys.controller_status(controller))
+    if found is None:
+        return []
+    try:
+        serves = proton in decode(ControllerStatus, found.value).handlers
+    except MalformedRecord:
+        return []
+    return [] if serves else [Compare.mod_revision(found.key, found.mod_revision)]
 
 
 def gone(controller: str) -> list[Compare]:

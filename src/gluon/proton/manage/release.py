@@ -14,7 +14,7 @@ from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import NOBODY, MalformedRecord, PortAnswer, Term, decode, encode
 from gluon.etcd import Client, Compare, Delete, DeletePrefix, DeleteResult, EtcdError, KeyValue, Op, Put, Txn, TxnResult
 from gluon.process.run import StartFailed
-from gluon.proton.manage.controllers import gone, is_alive
+from gluon.proton.manage.controllers import gone, idle, is_alive
 from gluon.proton.manage.deployment import warn_if_out_of_step
 from gluon.proton.manage.saying import say
 from gluon.proton.opening import load_protons, opened_etcd
@@ -36,8 +36,8 @@ def add(commands: Any) -> argparse.ArgumentParser:
         usage="gluon-manage release (PROTON PORT [--controller NAME] | --controller NAME) [--force] --config-file FILE",
         description="Takes a port away from the controller that has it, so that another one can bind it; or, without "
         "a port, everything that a controller has, with its records, so that it starts from nothing should it come "
-        "back. For a controller that will not come back, or whose hosts are fenced off. Exit code 4: there was nothing "
-        "to release.",
+        "back. For a controller that will not come back, or whose hosts are fenced off; a port also where the "
+        "controller's shims serve its proton no more. Exit code 4: there was nothing to release.",
     )
     command.add_argument("proton", nargs="?", help="the port's proton, e.g. net-l3vpn")
     command.add_argument("port", nargs="?", help="the port's key")
@@ -91,11 +91,11 @@ async def _release_port(client: Client, port: ObjectKey, controller: str | None,
         say(f"{port}: {holder}; nothing to release")
         return NOTHING
     owners = sorted({each.controller for each in taken})
-    for owner in owners:
-        await _refuse_alive(client, owner, force=force)
+    guards: list[Compare] = []
+    for owner in owners if not force else ():
+        guards += await idle(client, owner, port.proton) or await _gone(client, owner)
     statuses: list[Op] = [Delete(keys.status(owner, port)) for owner in owners]
     rest = encode(_without(answer, set(owners)))
-    guards = [] if force else [compare for owner in owners for compare in gone(owner)]
     await _commit(client, guards, held, [Put(held.key, rest), *statuses])
     for each in taken:
         say(f"{port}: released from controller {each.controller}, host {each.host_id}")
@@ -109,8 +109,7 @@ async def _commit(client: Client, guards: list[Compare], held: KeyValue, operati
 
 
 async def _release_controller(client: Client, controller: str, *, force: bool) -> int:
-    await _refuse_alive(client, controller, force=force)
-    guards = [] if force else gone(controller)
+    guards = [] if force else await _gone(client, controller)
     ports = 0
     for _ in range(MOST_PASSES):
         released, left = await _release_claims(client, controller, guards)
@@ -184,12 +183,18 @@ async def _guarded(client: Client, controller: str, guards: list[Compare], opera
     return result
 
 
-async def _refuse_alive(client: Client, controller: str, *, force: bool) -> None:
-    if not force and await is_alive(client, controller):
+async def _gone(client: Client, controller: str) -> list[Compare]:
+    """Conditions of a release: no shim of the controller leads, then as now.
+
+    Raises:
+        StartFailed: one does.
+    """
+    if await is_alive(client, controller):
         raise StartFailed(
             f"controller {controller} is alive: released, its ports would have two owners; see in its /status what "
             "keeps it from letting go, or stop all of its shims first (--force releases all the same)"
         )
+    return gone(controller)
 
 
 def _decoded(held: KeyValue | None) -> PortAnswer | None:

@@ -19,6 +19,7 @@ from gluon.contract.records import Epoch, encode
 from gluon.etcd import Client, Compare, FenceBroken, Op, Put, Txn
 from gluon.proton.publish.contents import all_keys, read_contents
 from gluon.proton.publish.deployment import EtcdSide, Verdict
+from gluon.proton.publish.forgotten import Forgotten
 from gluon.proton.publish.serial import encode_serial
 from gluon.proton.publish.session import Session
 from gluon.proton.storage import Database, Transaction
@@ -35,7 +36,9 @@ STALLED = 10.0
 class Filling:
     """A filling by one session; made by `begin`."""
 
-    def __init__(self, database: Database, client: Client, protons: Sequence[str], session: Session) -> None:
+    def __init__(
+        self, database: Database, client: Client, protons: Mapping[str, Proton], session: Session, *, loss: bool
+    ) -> None:
         self.objects = 0
         """Objects of the database."""
         self.vanished = 0
@@ -48,6 +51,8 @@ class Filling:
         self._client = client
         self._protons = protons
         self._session = session
+        self._loss = loss
+        self._forgotten = Forgotten(database, client, protons)
         self._epoch = b""
         """The value of the epoch's key while it is not complete."""
         self._record = Epoch(database="", id="", complete=False)
@@ -101,18 +106,20 @@ class Filling:
         if not result.succeeded:
             raise FenceBroken("another publisher has begun to fill etcd")
 
-    async def request(self, protons: Mapping[str, Proton]) -> None:
+    async def request(self) -> None:
         """Appends an outbox row for every object that the database or etcd has.
 
         Raises:
             EtcdError, DatabaseUnavailable: rows may be appended already.
         """
-        contents = await read_contents(self._client, protons, keys_only=True)
+        contents = await read_contents(self._client, self._protons, keys_only=True)
         self.malformed = contents.malformed
-        in_database = dict.fromkeys(await self._database.read(lambda tx: all_keys(tx, protons)))
+        in_database = dict.fromkeys(await self._database.read(partial(all_keys, protons=self._protons)))
         vanished = [key for key in contents.objects() if key not in in_database]
         self.objects, self.vanished = len(in_database), len(vanished)
         wanted = [*in_database, *vanished]
+        if self._loss:
+            await self._forgotten.find(set(wanted))
         self.left = len(wanted)
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
@@ -153,6 +160,7 @@ class Filling:
         )
         if not result.succeeded:
             raise FenceBroken("another publisher has begun to fill etcd")
+        await self._forgotten.tell()  # More controllers may have come back meanwhile.
 
 
 async def begin(
@@ -168,9 +176,9 @@ async def begin(
     Raises:
         FenceBroken, EtcdError, DatabaseUnavailable.
     """
-    filling = Filling(database, client, list(protons), session)
+    filling = Filling(database, client, protons, session, loss=verdict.loss)
     await filling.announce(etcd, adopt=verdict.adopt)
-    await filling.request(protons)
+    await filling.request()
     return filling
 
 

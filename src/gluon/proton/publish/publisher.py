@@ -225,6 +225,7 @@ class Publisher:
             if isinstance(outcome, WriteRefused):
                 await work.refusals.add(item, outcome)
             else:
+                work.serial.known = max(work.serial.known, item.ids[-1])
                 work.settling.add(item)
                 await work.refusals.forget(item)
         if work.filling is not None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import BindingAnswer, PortAnswer, Status
 from gluon.proton.service.binding import answered
 from gluon.proton.service.refresh import refresh, set_status
-from gluon.proton.storage import ANSWER, Transaction
+from gluon.proton.storage import ANSWER, BindingState, Transaction
 from gluon.schema import Attribute, Mismatch, Proton
+
+NOTHING_LEFT: Mapping[str, Status] = MappingProxyType({})
 
 MAX_REASON = 4095
 """Longest reason that is kept, in characters."""
@@ -25,7 +30,15 @@ def checked_answer(proton: Proton, answer: PortAnswer) -> PortAnswer:
     return PortAnswer.of(_checked(proton, answer.active) if answer.active else None, inactive)
 
 
-def apply_answer(tx: Transaction, proton: Proton, port: ObjectKey, answer: PortAnswer, *, gone: str = "") -> None:
+def apply_answer(
+    tx: Transaction,
+    proton: Proton,
+    port: ObjectKey,
+    answer: PortAnswer,
+    *,
+    gone: str = "",
+    left: Mapping[str, Status] = NOTHING_LEFT,
+) -> None:
     """Has the bindings of a port follow the controllers' answer, and tells whoever waits for them.
 
     Args:
@@ -35,6 +48,8 @@ def apply_answer(tx: Transaction, proton: Proton, port: ObjectKey, answer: PortA
         answer: `NOBODY` when no controller has it.
         gone: why a binding that is not in the answer counts as lost, e.g. `no controller has
             confirmed it since ...`; empty: its controller no longer has it.
+        left: by controller, the rest of its status once it has bound the port: a bind that succeeds ends
+            the reports before it.
     """
     bindings = tx.bindings(port.proton)
     by_host = answer.bindings
@@ -42,6 +57,9 @@ def apply_answer(tx: Transaction, proton: Proton, port: ObjectKey, answer: PortA
         after = answered(before, by_host.get(before.host), moment=tx.moment(before.updated_at), gone=gone)
         if after is not before:
             bindings.put(after)
+            answers_request = before.state is BindingState.PENDING and after.state is BindingState.BOUND
+            if answers_request and after.controller in left:
+                apply_status(tx, proton, port, after.controller, left[after.controller])
     tx.statuses.clear(port, ANSWER)
     refresh(tx, proton, port)
     bindings.tell(port.key)
@@ -70,8 +88,8 @@ def apply_status(tx: Transaction, proton: Proton, key: ObjectKey, controller: st
         status: None: nothing any more.
     """
     said = status or Status()
-    reason = "; ".join(part for part in (said.failure, said.reason) if part)
-    set_status(tx, proton, key, controller, state=said.state, reason=_kept(reason))
+    reason, failure = _kept(said.reason), _kept(said.failure)
+    set_status(tx, proton, key, controller, state=said.state, reason=reason, failure=failure)
 
 
 def _checked(proton: Proton, answer: BindingAnswer) -> BindingAnswer:

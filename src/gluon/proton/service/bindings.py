@@ -18,6 +18,7 @@ from gluon.proton.service import binding_changes
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.binds import Binds
 from gluon.proton.service.changes import Target
+from gluon.proton.service.doubt import doubtful
 from gluon.proton.storage import BindingState, Database, StoredBinding, Transaction
 from gluon.schema import Value
 
@@ -56,7 +57,7 @@ class PortBindings:
             DatabaseUnavailable.
         """
         found = await self._database.read(lambda tx: binding_changes.find(tx, target, port))
-        return [_shown(each) for each in found]
+        return [_shown(each, self._database.refusal) for each in found]
 
     async def show(self, target: Target, port: str, host: str) -> PortBinding:
         """One binding.
@@ -65,7 +66,8 @@ class PortBindings:
             NotFound: the port, or its binding to this host.
             DatabaseUnavailable.
         """
-        return _shown(await self._database.read(lambda tx: binding_changes.show(tx, target, port, host)))
+        found = await self._database.read(lambda tx: binding_changes.show(tx, target, port, host))
+        return _shown(found, self._database.refusal)
 
     async def create(self, target: Target, port: str, values: Mapping[str, Value]) -> PortBinding:
         """Adds an inactive binding, and waits for its controller as any bind does.
@@ -116,14 +118,14 @@ class PortBindings:
             NotFound: the port, or its binding to this host.
             DatabaseUnavailable, ChangesRefused.
         """
-        await self._database.write(lambda tx: binding_changes.delete(tx, target, port, host))
+        await self._database.change(lambda tx: binding_changes.delete(tx, target, port, host))
 
     async def _bound(self, target: Target, port: str, host: str, work: binding_changes.Work) -> PortBinding:
         await self._binds.ask(target.key(port), work)
         return await self.show(target, port, host)
 
 
-def _shown(binding: StoredBinding) -> PortBinding:
+def _shown(binding: StoredBinding, refusal: str) -> PortBinding:
     unplugged = BINDING_FAILED if binding.state is BindingState.FAILED else UNBOUND
     return PortBinding(
         host=binding.host,
@@ -132,5 +134,5 @@ def _shown(binding: StoredBinding) -> PortBinding:
         vif_type=binding.vif_type or unplugged,
         vif_details=binding.vif_details,
         status="ACTIVE" if binding.active else "INACTIVE",
-        reason=binding.reason or None,
+        reason=doubtful(binding.reason, refusal),
     )

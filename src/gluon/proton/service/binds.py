@@ -63,16 +63,16 @@ class Binds:
 
         Args:
             port: the port, or any other object, which asks for none.
-            work: the transaction; see `Database.write`.
+            work: the transaction; see `Database.change`.
 
         Returns:
             The result of `work`, and whether a bind was waited for: then it is out of date.
 
         Raises:
-            Whatever `work` and `Database.write` raise.
+            Whatever `work` and `Database.change` raise.
         """
         with self._waiters.waiter(port) as waiter:
-            result, asked = await self._database.write(work)
+            result, asked = await self._database.change(work)
             if asked is not None:
                 await self._ended(port, asked, waiter)
         return result, asked is not None
@@ -131,10 +131,12 @@ class Binds:
         """
         answer = self._control_plane.answer(port)
         holders = {each.controller for each in answer.bindings.values()}
+        alive = {each for each in holders if self._control_plane.has_leader(each)}
         evidence = Evidence(
             trouble=self._control_plane.trouble,
             answer=answer,
-            alive=frozenset(each for each in holders if self._control_plane.has_leader(each)),
+            alive=frozenset(alive),
+            idle=frozenset(each for each in alive if not self._control_plane.serves(each, port.proton)),
             timeout=self._timeout,
         )
 
@@ -144,7 +146,7 @@ class Binds:
             if found is None or found.token != asked.token or found.state is not BindingState.PENDING:
                 bindings.tell(port.key)
                 return ""
-            why = reason or why_not_answered(port, found, tx.statuses.of(port), evidence)
+            why = reason or why_not_answered(port, found, bindings.of(port.key), tx.statuses.of(port), evidence)
             held = asked.host in answer.bindings
             bindings.put(binding.given_up(found, why, held=held, moment=tx.moment(found.updated_at)))
             refresh(tx, self._protons[port.proton], port)

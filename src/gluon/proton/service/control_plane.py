@@ -24,6 +24,9 @@ class ControlPlane(Protocol):
     def has_leader(self, controller: str) -> bool:
         """Whether a shim of this controller is alive."""
 
+    def serves(self, controller: str, proton: str) -> bool:
+        """Whether such a shim has a handler for this proton."""
+
 
 class NoControlPlane:
     """Knows nothing: for programs that don't follow controllers, and for tests."""
@@ -35,5 +38,9 @@ class NoControlPlane:
         return NOBODY
 
     def has_leader(self, _controller: str) -> bool:
+        """Nobody is alive."""
+        return False
+
+    def serves(self, _controller: str, _proton: str) -> bool:
         """Nobody is alive."""
         return False

@@ -9,6 +9,7 @@ from gluon.proton.service import changes
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.binds import Binds
 from gluon.proton.service.changes import Target
+from gluon.proton.service.doubt import with_doubt
 from gluon.proton.storage import Database, Stored, Transaction
 from gluon.schema import Value
 
@@ -61,7 +62,7 @@ class Objects:
         Raises:
             NotFound, Conflict, InUse, ChangedMeanwhile, DatabaseUnavailable, ChangesRefused.
         """
-        await self._database.write(lambda tx: changes.delete(tx, target, key))
+        await self._database.change(lambda tx: changes.delete(tx, target, key))
 
     async def show(self, target: Target, key: str) -> Stored:
         """Reads one object.
@@ -69,7 +70,8 @@ class Objects:
         Raises:
             NotFound, DatabaseUnavailable.
         """
-        return await self._database.read(lambda tx: changes.show(tx, target, key))
+        found = await self._database.read(lambda tx: changes.show(tx, target, key))
+        return with_doubt(found, self._database.refusal)
 
     async def list(
         self, target: Target, filters: Mapping[str, Value], *, limit: int | None = None, marker: str | None = None
@@ -85,7 +87,8 @@ class Objects:
         Raises:
             NotFound (the parent), DatabaseUnavailable.
         """
-        return await self._database.read(lambda tx: changes.find(tx, target, filters, limit, marker))
+        found = await self._database.read(lambda tx: changes.find(tx, target, filters, limit, marker))
+        return [with_doubt(each, self._database.refusal) for each in found]
 
     async def _change(self, target: Target, key: str, work: changes.Work) -> Stored:
         stored, waited = await self._binds.ask(target.key(key), work)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from gluon.contract.records import BINDING_FAILED, UNBOUND
 from gluon.proton.service.binding import active, is_plugged
 from gluon.proton.storage import SERVER_SOURCES, BindingState, StoredBinding, StoredStatus
@@ -25,27 +27,42 @@ def project(
         FAILED            binding_failed   ERROR
         LOST              unbound          DOWN
 
+    A report is about the bind that there is: one of another controller, or from before, says nothing.
+    A failure counts whoever has it, since it may be what keeps the port from being bound elsewhere.
+
     Args:
         attributes: the port's; of them only those that clients set matter.
         rows: all of its bindings.
         statuses: all that is said of it.
     """
     now = active(rows)
+    speaker = now.controller if now is not None and is_plugged(now) else ""
+    current = [each if each.source == speaker else _without_report(each) for each in statuses]
     return {
         "vif_type": _vif_type(now),
         "vif_details": now.vif_details if now is not None else {},
         "status": _status(attributes, now, statuses),
-        "status_reason": (now.reason if now is not None else "") or reason(statuses),
+        "status_reason": (now.reason if now is not None else "") or reason(current),
     }
+
+
+def cause(statuses: Sequence[StoredStatus]) -> str | None:
+    """As `reason`, why the port can't be bound: reports speak of a bind that succeeded."""
+    return reason([_without_report(each) for each in statuses])
 
 
 def reason(statuses: Sequence[StoredStatus]) -> str | None:
     """The reasons of all sources as one sentence; None for none."""
-    return "; ".join(_told(each) for each in statuses if each.reason) or None
+    return "; ".join(_told(each) for each in statuses if each.reason or each.failure) or None
 
 
 def _told(status: StoredStatus) -> str:
-    return status.reason if status.source in SERVER_SOURCES else f"{status.source}: {status.reason}"
+    said = "; ".join(part for part in (status.failure, status.reason) if part)
+    return said if status.source in SERVER_SOURCES else f"{status.source}: {said}"
+
+
+def _without_report(status: StoredStatus) -> StoredStatus:
+    return status if status.source in SERVER_SOURCES else replace(status, state="", reason="")
 
 
 def _vif_type(now: StoredBinding | None) -> str:

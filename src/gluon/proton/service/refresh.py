@@ -46,7 +46,14 @@ def derived(tx: Transaction, object_type: ObjectType, key: ObjectKey, stored: St
 
 
 def set_status(
-    tx: Transaction, proton: Proton, key: ObjectKey, source: str, *, state: str = "", reason: str = ""
+    tx: Transaction,
+    proton: Proton,
+    key: ObjectKey,
+    source: str,
+    *,
+    state: str = "",
+    reason: str = "",
+    failure: str = "",
 ) -> None:
     """Keeps the status that a source gives of an object now, or clears it, and refreshes the object.
 
@@ -57,6 +64,7 @@ def set_status(
         source: a controller's name, or one of `gluon.proton.storage.SERVER_SOURCES`.
         state: ACTIVE, DOWN, ERROR, or empty.
         reason: a sentence, or empty.
+        failure: why a controller has not applied the object, or empty.
     """
-    if tx.statuses.set(key, source, state, reason):
+    if tx.statuses.set(key, source, state, reason, failure):
         refresh(tx, proton, key)

@@ -28,6 +28,7 @@ class BindingStatements:
         of_proton = c.proton == bindparam("of_proton")
         self.of = select(*fields).where(of_proton, c.port.in_(bindparam("ports", expanding=True)))
         self.pending = select(*fields).where(of_proton, c.state == BindingState.PENDING.value)
+        self.controllers = select(c.controller).where(of_proton).distinct()
         put = insert(table)
         others = {name: put.excluded[name] for name in c.keys() if name not in _KEY}  # noqa: SIM118 - no dict
         self.put = put.on_conflict_do_update(index_elements=_KEY, set_=others)
@@ -91,6 +92,11 @@ class Bindings:
         return [
             _binding(row) for row in self._connection.execute(self._statements.pending, {"of_proton": self._proton})
         ]
+
+    def controllers(self) -> set[str]:
+        """The controllers that have answered for any binding."""
+        parameters = {"of_proton": self._proton}
+        return set(self._connection.execute(self._statements.controllers, parameters).scalars()) - {""}
 
     def tell(self, port: str) -> None:
         """Tells subscribers how the port's bindings are, even if this transaction leaves them alone.

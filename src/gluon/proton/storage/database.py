@@ -18,6 +18,7 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
+    NoResultFound,
     NotSupportedError,
     ProgrammingError,
     SQLAlchemyError,
@@ -26,12 +27,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.circumstances import Circumstances, now
-from gluon.proton.storage.engines import SqliteEngines
+from gluon.proton.storage.engines import SqliteEngines, settled_tables
 from gluon.proton.storage.errors import DatabaseUnavailable, DatabaseUnusable, StorageError
 from gluon.proton.storage.file_identity import FileLost
 from gluon.proton.storage.operations import ConstraintRefused
 from gluon.proton.storage.refusal import explain
-from gluon.proton.storage.table_check import prepare_tables
+from gluon.proton.storage.table_check import prepare_tables, refuse_foreign
 from gluon.proton.storage.tables import Tables
 from gluon.proton.storage.transaction import Transaction
 from gluon.proton.storage.trouble import Trouble
@@ -43,8 +44,10 @@ T = TypeVar("T")
 
 ANSWER_TIMEOUT = 30.0
 """Longest wait for one transaction, its turn included, in seconds."""
-CHECK_TIMEOUT = 2.0
-"""Longest wait of `Database.check`, in seconds."""
+CHECK_TIMEOUT = 1.5
+"""Longest wait of `Database.check`, in seconds: shorter than whoever asks waits, who could not tell why."""
+CHECK_SIZE = 256 * 1024
+"""Bytes that a check writes after work has failed: more than most changes need."""
 
 Subscriber = Callable[[Changes], None]
 
@@ -68,6 +71,7 @@ class Database:
         self._subscribers: list[Subscriber] = []
         self._reading = Trouble(f"reading the database {name}")
         self._writing = Trouble(f"writing to the database {name}")
+        self._checking = Trouble(f"a check of the database {name}")
         self.name = name
         """Its URL, for the log; not for clients."""
 
@@ -90,10 +94,9 @@ class Database:
         return self._circumstances.refusal
 
     def refuse_changes(self, reason: str) -> None:
-        """From here on every transaction that changes an object fails with `ChangesRefused`; reads go on.
+        """From here on `change`, and every append to the outbox, fails with `ChangesRefused`; reads go on.
 
-        That is decided where it is appended to the outbox: answers, statuses and the publisher's own books
-        can still be written.
+        Answers, statuses and the publisher's own books can still be written.
 
         Args:
             reason: a sentence for clients: why, and what to do.  Empty: changes are accepted again.
@@ -126,6 +129,19 @@ class Database:
         except ConstraintRefused as refused:
             raise await self._explained(refused) from refused
 
+    async def change(self, work: Callable[[Transaction], T]) -> T:
+        """As `write`, for a change that a client asks for: refused as a whole, even if it would change nothing.
+
+        Raises:
+            As `write`.
+        """
+
+        def unless_refused(tx: Transaction) -> T:
+            tx.outbox.require_open()
+            return work(tx)
+
+        return await self.write(unless_refused)
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction that sees one state and changes nothing; see `write`.
 
@@ -137,12 +153,20 @@ class Database:
     async def check(self) -> None:
         """Writes a little, to see that it can be done: not while the file is read-only, locked, or the disk full.
 
+        A check meets one page of the file only, so work that has failed counts for more: it has to work
+        again, or to be idle while the check writes as much as that would.  Damage stays until the end.
+
         Raises:
-            DatabaseUnavailable: it could not be done within `CHECK_TIMEOUT`.
+            DatabaseUnavailable: it could not be done within `CHECK_TIMEOUT`, or work fails.
         """
-        await self._run(
-            self._engines.write, lambda tx: tx.deployment.note_check(tx.moment()), self._writing, CHECK_TIMEOUT
-        )
+        padding = CHECK_SIZE if self._writing.words else 0
+        work = partial(_note_check, padding=padding)
+        await self._run(self._engines.write, work, self._checking, CHECK_TIMEOUT)
+        if padding:
+            self._writing.worked()
+        trouble = self._writing.words or self._reading.words
+        if trouble:
+            raise DatabaseUnavailable(trouble)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -163,23 +187,30 @@ class Database:
                 outcome = await self._outcome(run(partial(self._transaction, work)))
         except (ProgrammingError, DataError, NotSupportedError):
             raise  # A mistake of ours, not a state of the database.
-        except FileLost as error:
-            trouble.failed(f"its file {error}; put it back, or restart the server")
-            raise DatabaseUnavailable(
-                "the database was replaced, removed or shortened under the running server; put it back, or restart "
-                "the server"
-            ) from error
-        except (DBAPIError, PoolTimeout) as error:
-            trouble.failed(_reason(error))
-            raise DatabaseUnavailable(f"the database failed: {_reason(error)}; try again") from error
-        except TimeoutError as error:
-            trouble.failed(f"no answer within {seconds:g} s")
-            raise DatabaseUnavailable(
-                f"the database did not answer within {seconds:g} s; look whether the change was made, and try again"
-            ) from error
+        except (FileLost, DBAPIError, PoolTimeout, NoResultFound, TimeoutError) as error:
+            reason, words = self._explain(error, seconds, changes=trouble is not self._checking)
+            trouble.failed(reason, words, lasting=_is_damage(error))
+            raise DatabaseUnavailable(words) from error
         trouble.worked()
         result: T = outcome.result  # type: ignore[assignment]
         return result
+
+    def _explain(self, error: Exception, seconds: float, *, changes: bool) -> tuple[str, str]:
+        """A failure for the log, and for clients."""
+        if isinstance(error, FileLost):
+            words = "the database was replaced, removed or shortened under the running server"
+            return (
+                f"its file {error}; put it back, or restart the server",
+                f"{words}; put it back, or restart the server",
+            )
+        if isinstance(error, TimeoutError):
+            why = f"within {seconds:g} s{': it is locked by another process' if self._engines.is_locked else ''}"
+            advice = "; look whether the change was made, and try again" if changes else ""
+            return f"no answer {why}", f"the database did not answer {why}{advice}"
+        if _is_damage(error):
+            advice = "put a backup in its place, and restart the server"
+            return f"it is damaged: {_reason(error)}; {advice}", f"the database is damaged: {_reason(error)}; {advice}"
+        return _reason(error), f"the database failed: {_reason(error)}; try again"
 
     def _transaction(self, work: Callable[[Transaction], object], connection: Connection) -> _Outcome:
         """Runs in a thread."""
@@ -251,6 +282,8 @@ async def open_database(
             "server whose database it is"
         )
     tables = Tables(protons)
+    if not create:
+        _refuse_foreign(connection, file, tables)
     engines = SqliteEngines(file)
     try:
         await asyncio.wrap_future(engines.write(partial(prepare_tables, tables=tables, create=create)))
@@ -260,11 +293,35 @@ async def open_database(
         raise
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         engines.close()
-        raise DatabaseUnusable(
-            f"[database] connection {connection}: it can't be opened: {_reason(error)}; check the path, and that the "
-            "file and its directory can be written"
-        ) from error
+        raise _unopened(connection, error) from error
     return Database(engines, tables, connection, Circumstances(clock=clock))
+
+
+def _refuse_foreign(connection: str, file: Path, tables: Tables) -> None:
+    """Refuses a database that is not a server's before anything is written to it, as SQLite's journal mode is."""
+    try:
+        existing = settled_tables(file)
+    except (sqlite3.Error, OSError) as error:
+        raise _unopened(connection, error) from error
+    if existing is not None:
+        refuse_foreign(existing, tables)
+
+
+def _unopened(connection: str, error: Exception) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"[database] connection {connection}: it can't be opened: {_reason(error)}; check the path, and that the "
+        "file and its directory can be written"
+    )
+
+
+def _note_check(tx: Transaction, *, padding: int) -> None:
+    tx.deployment.note_check(tx.moment(), padding=padding)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether the file's contents are not what SQLite has written."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+    return isinstance(error, NoResultFound) or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _file(connection: str) -> Path:

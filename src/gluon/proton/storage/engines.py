@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,11 @@ class SqliteEngines:
         """From here on the files must stay those that they are now."""
         self._files.remember()
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether another process keeps transactions from being begun."""
+        return self._writing.waits_for_lock
+
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
         """Runs `work` in a transaction that may write."""
         return self._writing.submit(work)
@@ -70,6 +76,21 @@ class SqliteEngines:
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._writer.dispose()
         self._reader.dispose()
+
+
+def settled_tables(file: Path) -> set[str] | None:
+    """The names of a file's tables, read without a lock and without writing a byte; None: the log may hold more.
+
+    To be asked before anything of this process has the file open.
+
+    Raises:
+        sqlite3.Error, OSError: it can't be read.
+    """
+    log = file.with_name(file.name + "-wal")
+    if log.is_file() and log.stat().st_size:
+        return None
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _engine(url: URL, *, connections: int, begin: str) -> Engine:

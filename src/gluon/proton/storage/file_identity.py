@@ -9,6 +9,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import Connection, text
+
+_CONTENTS = text("SELECT (SELECT id FROM deployment), (SELECT seq FROM sqlite_sequence WHERE name = 'outbox')")
+
 
 class FileLost(Exception):
     """The files are not those that were opened; the message says which and how."""
@@ -31,8 +35,31 @@ class FileIdentity:
         self._log = file.with_name(file.name + "-wal")
         self._opened: _Identity | None = None
         self._opened_log: _Identity | None = None
+        self._deployment = ""
+        """The id of the database, as soon as it is known."""
+        self._highest = 0
+        """The highest outbox id that was seen: it never goes back."""
         self._size = 0
         """The largest that was seen: without VACUUM, which a running server forbids, SQLite never shortens it."""
+
+    def check_contents(self, connection: Connection) -> None:
+        """Compares the contents with those that this process has seen: `cp` replaces them, and no file.
+
+        Args:
+            connection: within a transaction.
+
+        Raises:
+            FileLost: they are those of another database, or older ones.
+        """
+        if self._opened is None:
+            return
+        found, highest = connection.execute(_CONTENTS).one()
+        highest = highest or 0
+        if found != (self._deployment or found):
+            raise FileLost(f"was overwritten with that of database {found}")
+        if highest < self._highest:
+            raise FileLost(f"was overwritten with an older one: it knows changes up to {highest}, not {self._highest}")
+        self._deployment, self._highest = found, highest
 
     def remember(self) -> None:
         """Takes the files as they are now for the ones that are open."""

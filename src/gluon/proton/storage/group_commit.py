@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
@@ -55,6 +56,8 @@ class GroupCommitWriter:
         self._files = files
         self._opened: Connection | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self.waits_for_lock = False
+        """A transaction can't be begun yet, since another process has the lock; for others to look at."""
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
 
@@ -88,6 +91,18 @@ class GroupCommitWriter:
             self._files.remember_log()
         return self._opened
 
+    @contextmanager
+    def _transaction(self) -> Generator[Connection]:
+        connection = self._connection()
+        self.waits_for_lock = True
+        try:
+            transaction = connection.begin()
+        finally:
+            self.waits_for_lock = False
+        with transaction:
+            self._files.check_contents(connection)
+            yield connection
+
     def _gather(self) -> tuple[list[_Job], bool]:
         """Waits for a job; returns it with those behind it, and whether more will come."""
         jobs: list[_Job] = []
@@ -105,8 +120,7 @@ class GroupCommitWriter:
     def _run_alone(self, job: _Job) -> None:
         try:
             self._files.check()
-            connection = self._connection()
-            with connection.begin():
+            with self._transaction() as connection:
                 result = job.work(connection)
             self._files.check()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
@@ -118,8 +132,7 @@ class GroupCommitWriter:
         undone = False
         try:
             self._files.check()
-            connection = self._connection()
-            with connection.begin():
+            with self._transaction() as connection:
                 undone = True
                 outcomes = [_in_savepoint(connection, job) for job in jobs]
             undone = False

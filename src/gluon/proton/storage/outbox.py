@@ -91,8 +91,7 @@ class Outbox:
         Raises:
             ChangesRefused: `Database.refuse_changes` is in force.
         """
-        if self._circumstances.refusal:
-            raise ChangesRefused(self._circumstances.refusal)
+        self.require_open()
         if not keys:
             return []
         self._changed.published = True
@@ -101,6 +100,15 @@ class Outbox:
         if len(values) == 1:  # Most often; SQLAlchemy's way for many rows costs more.
             return [self._connection.execute(self._statements.append, values[0]).scalar_one()]
         return list(self._connection.execute(self._statements.append_many, values).scalars())
+
+    def require_open(self) -> None:
+        """Looks whether changes are accepted.
+
+        Raises:
+            ChangesRefused: `Database.refuse_changes` is in force.
+        """
+        if self._circumstances.refusal:
+            raise ChangesRefused(self._circumstances.refusal)
 
     def pending(self, session: str, limit: int) -> tuple[list[Pending], bool]:
         """The objects that this session may publish now, oldest first; and whether there are some that wait.
@@ -123,6 +131,12 @@ class Outbox:
             if object_key not in waits:
                 found.setdefault(object_key, []).append(row_id)
         return [Pending(key, tuple(ids)) for key, ids in found.items()], bool(waits)
+
+    def keys(self, protons: Sequence[str]) -> list[ObjectKey]:
+        """The objects of these protons that rows are pending for, of all sessions, each once."""
+        c = self._table.c
+        statement = select(c.proton, c.object, c.key).where(c.proton.in_(protons)).distinct()
+        return [ObjectKey(*row) for row in self._connection.execute(statement.order_by(c.proton, c.object, c.key))]
 
     def remove(self, ids: Sequence[int], session: str) -> None:
         """Removes rows that this session has published; those that another has adopted stay."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -28,12 +29,14 @@ class StatusStatements:
             c.key == bindparam("of_key"),
         )
         by_source = c.source == bindparam("by_source")
-        self.of = select(c.source, c.state, c.reason).where(*of_object).order_by(c.source)
+        self.of = select(c.source, c.state, c.reason, c.failure).where(*of_object).order_by(c.source)
         self.keys = select(c.proton, c.object, c.key).where(by_source)
         self.sources = select(c.source).distinct()
+        self.sources_of = self.sources.where(c.proton == bindparam("of_proton"))
         put = insert(table)
         self.put = put.on_conflict_do_update(
-            index_elements=_KEY, set_={"state": put.excluded.state, "reason": put.excluded.reason}
+            index_elements=_KEY,
+            set_={"state": put.excluded.state, "reason": put.excluded.reason, "failure": put.excluded.failure},
         )
         self.delete = delete(table).where(*of_object, by_source)
 
@@ -51,21 +54,23 @@ class Statuses:
     def of(self, key: ObjectKey) -> list[StoredStatus]:
         """All that is said of an object, in the order of the sources."""
         rows = self._connection.execute(self._statements.of, _of(key))
-        return [StoredStatus(source=source, state=state, reason=reason) for source, state, reason in rows]
+        return [
+            StoredStatus(source=row.source, state=row.state, reason=row.reason, failure=row.failure) for row in rows
+        ]
 
-    def set(self, key: ObjectKey, source: str, state: str, reason: str) -> bool:
-        """Keeps the status that this source gives now; clears it when both parts are empty.
+    def set(self, key: ObjectKey, source: str, state: str, reason: str, failure: str = "") -> bool:
+        """Keeps the status that this source gives now; clears it when all parts are empty.
 
         Returns:
             Whether it said something else before.
         """
-        if not (state or reason):
+        if not (state or reason or failure):
             return self.clear(key, source)
-        wanted = StoredStatus(source=source, state=state, reason=reason)
+        wanted = StoredStatus(source=source, state=state, reason=reason, failure=failure)
         if wanted in self.of(key):
             return False
-        values = {"proton": key.proton, "object": key.object, "key": key.key}
-        self._connection.execute(self._statements.put, {**values, "source": source, "state": state, "reason": reason})
+        name = {"proton": key.proton, "object": key.object, "key": key.key}
+        self._connection.execute(self._statements.put, {**name, **asdict(wanted)})
         return True
 
     def clear(self, key: ObjectKey, source: str) -> bool:
@@ -83,9 +88,10 @@ class Statuses:
         """The objects that this source says something of."""
         return [ObjectKey(*row) for row in self._connection.execute(self._statements.keys, {"by_source": source})]
 
-    def sources(self) -> frozenset[str]:
-        """All sources that say anything."""
-        return frozenset(self._connection.execute(self._statements.sources).scalars())
+    def sources(self, proton: str = "") -> frozenset[str]:
+        """All sources that say anything; with a proton: of its objects."""
+        statement = self._statements.sources_of if proton else self._statements.sources
+        return frozenset(self._connection.execute(statement, {"of_proton": proton} if proton else {}).scalars())
 
 
 def _of(key: ObjectKey) -> dict[str, str]:

@@ -78,6 +78,9 @@ class StoredStatus(Struct, frozen=True, kw_only=True):
     state: str = ""
     """ACTIVE, DOWN, ERROR, or empty: nothing was reported."""
     reason: str = ""
+    """Of a controller: the reason of the state.  Of a source of the server: all that it says."""
+    failure: str = ""
+    """Why a controller has not applied the object, whatever it reported before; empty: it has."""
 
 
 PUBLISHER = "publisher"

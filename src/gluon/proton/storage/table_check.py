@@ -16,6 +16,19 @@ from gluon.proton.storage.tables import Tables
 log = logging.getLogger(__name__)
 
 
+def refuse_foreign(existing: set[str], tables: Tables) -> None:
+    """Refuses a database that is not a server's.
+
+    Raises:
+        DatabaseUnusable: it is empty, or has none of these tables.
+    """
+    if existing.isdisjoint(tables.metadata.tables):
+        raise DatabaseUnusable(
+            "[database] connection: the database has no tables of the server's; give the configuration file of the "
+            "server whose database it is"
+        )
+
+
 def prepare_tables(connection: Connection, *, tables: Tables, create: bool) -> None:
     """Brings an empty database up, takes over one of the version before, and leaves any other as it is.
 
@@ -28,12 +41,8 @@ def prepare_tables(connection: Connection, *, tables: Tables, create: bool) -> N
         DatabaseUnusable: the database is empty, or names the first table and column that don't fit.
     """
     existing = set(inspect(connection).get_table_names())
-    ours = existing & set(tables.metadata.tables)
-    if not create and not ours:
-        raise DatabaseUnusable(
-            "[database] connection: the database has no tables of the server's; give the configuration file of the "
-            "server whose database it is"
-        )
+    if not create:
+        refuse_foreign(existing, tables)
     legacy = takeover.is_of_version_1(tables, existing)
     if legacy:
         takeover.drop_rewrite(connection)

@@ -206,6 +206,7 @@ def _object_status(metadata: MetaData) -> Table:
         Column("source", String(DEFAULT_LENGTH), primary_key=True),
         Column("state", String(DEFAULT_LENGTH), nullable=False),
         Column("reason", Text, nullable=False),
+        Column("failure", Text, nullable=False),
         Index("ix_object_status_source", "source"),
     )
 

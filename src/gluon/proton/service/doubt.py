@@ -1,0 +1,27 @@
+"""Doubt about everything that is shown, while database and etcd don't belong together.
+
+Then nobody knows which controller has a port: the answers in etcd may be those to another database.  The rows stay
+as they are, since an operator may put the right database or etcd back; the reason says that they may not be true.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from gluon.proton.storage import Stored
+
+
+def with_doubt(stored: Stored, refusal: str) -> Stored:
+    """The object as it is to be shown.
+
+    Args:
+        stored: as the database has it.
+        refusal: why changes are refused; empty: they are not, and the object is shown as it is.
+    """
+    return replace(stored, status_reason=doubtful(stored.status_reason, refusal)) if refusal else stored
+
+
+def doubtful(reason: str | None, refusal: str) -> str | None:
+    """A reason with the doubt before it; None for neither.  Arguments as of `with_doubt`."""
+    doubt = f"this may not be so: {refusal}" if refusal else ""
+    return "; ".join(part for part in (doubt, reason) if part) or None

@@ -49,6 +49,9 @@ CHECK_TIMEOUT = 1.5
 CHECK_SIZE = 256 * 1024
 """Bytes that a check writes after work has failed: more than most changes need."""
 
+PUT_BACK = "put it back; or stop the server, put the right one there without its -wal and -shm, and start it"
+"""What to do about a file that is not the one that was opened."""
+
 Subscriber = Callable[[Changes], None]
 
 
@@ -198,11 +201,8 @@ class Database:
     def _explain(self, error: Exception, seconds: float, *, changes: bool) -> tuple[str, str]:
         """A failure for the log, and for clients."""
         if isinstance(error, FileLost):
-            words = "the database was replaced, removed or shortened under the running server"
-            return (
-                f"its file {error}; put it back, or restart the server",
-                f"{words}; put it back, or restart the server",
-            )
+            words = "the database was replaced, removed, shortened or overwritten under the running server"
+            return f"its file {error}; {PUT_BACK}", f"{words}; {PUT_BACK}"
         if isinstance(error, TimeoutError):
             why = f"within {seconds:g} s{': it is locked by another process' if self._engines.is_locked else ''}"
             advice = "; look whether the change was made, and try again" if changes else ""

@@ -76,6 +76,7 @@ class SqliteEngines:
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._writer.dispose()
         self._reader.dispose()
+        self._files.close()
 
 
 def settled_tables(file: Path) -> set[str] | None:

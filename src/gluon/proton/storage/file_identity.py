@@ -1,11 +1,18 @@
-"""Whether the database's files are still those that were opened.
+"""Whether the database's files are still those that were opened, with the contents that they had.
 
 SQLite writes on into a file that was removed or replaced, and nobody else will ever see these changes.
+One that `cp` has overwritten keeps its name, its inode, and perhaps its size, while SQLite's log and
+cache still show what was there before.  So the database carries two numbers in the file's header,
+which is read past SQLite: `application_id` tells it from other databases, and `user_version`, the time
+of a recent write, never goes back (https://www.sqlite.org/fileformat.html#the_database_header).
 """
 
 from __future__ import annotations
 
 import os
+import struct
+import time
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +30,22 @@ class _Identity(NamedTuple):
     inode: int
 
 
+class _Stamp(NamedTuple):
+    time: int
+    """Seconds since 1970 of a recent write; 0: none was noted."""
+    database: int
+    """Made from the database's id; 0: not noted."""
+
+
+_STAMP = struct.Struct(">I4xI")
+_STAMP_OFFSET = 60
+
+
 class FileIdentity:
     """Remembers the files of one SQLite database and compares them.
 
-    It only looks at names: to open the file here and close it would drop SQLite's locks, which belong
-    to the process.
+    To open the file here and close it would drop SQLite's locks, which belong to the process.  So it is
+    kept open until `close`.
     """
 
     def __init__(self, file: Path) -> None:
@@ -39,6 +57,9 @@ class FileIdentity:
         """The id of the database, as soon as it is known."""
         self._highest = 0
         """The highest outbox id that was seen: it never goes back."""
+        self._descriptor: int | None = None
+        self._stamp = _Stamp(0, 0)
+        """The latest that the file's header showed."""
         self._size = 0
         """The largest that was seen: without VACUUM, which a running server forbids, SQLite never shortens it."""
 
@@ -60,11 +81,21 @@ class FileIdentity:
         if highest < self._highest:
             raise FileLost(f"was overwritten with an older one: it knows changes up to {highest}, not {self._highest}")
         self._deployment, self._highest = found, highest
+        _leave_stamp(connection, found)
 
     def remember(self) -> None:
         """Takes the files as they are now for the ones that are open."""
         self._opened, self._size = _look(self._file)
+        self.close()
+        self._descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        self._stamp = _read_stamp(self._descriptor)
         self.remember_log()
+
+    def close(self) -> None:
+        """Ends; to be called when SQLite has closed the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def remember_log(self) -> None:
         """Takes the write-ahead log as it is now: SQLite makes another one when its last connection closes."""
@@ -74,7 +105,7 @@ class FileIdentity:
         """Compares.
 
         Raises:
-            FileLost: a file was removed, replaced or shortened.
+            FileLost: a file was removed, replaced, shortened or overwritten.
         """
         if self._opened is None:
             return
@@ -86,11 +117,41 @@ class FileIdentity:
         if size < self._size:
             raise FileLost(f"was shortened from {self._size} to {size} bytes")
         self._size = size
+        self._check_stamp()
         log = _look(self._log)[0]
         if self._opened_log is None:
             self._opened_log = log  # SQLite makes it with the first transaction.
         elif log != self._opened_log:
             raise FileLost("has lost its write-ahead log, which was removed or replaced")
+
+    def _check_stamp(self) -> None:
+        if self._descriptor is None:
+            return
+        stamp = _read_stamp(self._descriptor)
+        if self._stamp.database not in (0, stamp.database):
+            raise FileLost("was overwritten with another database")
+        if stamp.time < self._stamp.time:
+            raise FileLost("was overwritten with an older one")
+        self._stamp = stamp
+
+
+def _read_stamp(descriptor: int) -> _Stamp:
+    """What the file itself says; SQLite's log may be ahead of it."""
+    found = os.pread(descriptor, _STAMP.size, _STAMP_OFFSET)
+    return _Stamp(*_STAMP.unpack(found)) if len(found) == _STAMP.size else _Stamp(0, 0)
+
+
+def _leave_stamp(connection: Connection, deployment: str) -> None:
+    """Once a second, so that it costs no write of its own under load; a clock that goes back is waited for."""
+    now = int(time.time())
+    if now > connection.exec_driver_sql("PRAGMA user_version").scalar_one() & 0xFFFFFFFF:
+        # Both are signed to SQLite.
+        connection.exec_driver_sql(f"PRAGMA user_version = {_signed(now)}")
+        connection.exec_driver_sql(f"PRAGMA application_id = {_signed(zlib.crc32(deployment.encode()) | 1)}")
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 32) if number >= 1 << 31 else number
 
 
 def _look(file: Path) -> tuple[_Identity | None, int]:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import PortAnswer
-from gluon.process import health, http, run
+from gluon.process import guard, health, http, run
 from gluon.proton import settings as configuration
 from gluon.proton.answers import Answers
 from gluon.proton.api import build_application
@@ -79,7 +79,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 max_body_size=api.max_body_size,
                 extra_routes=health.routes(_checks(database, publisher, answers)),
             )
-            server = http.EmbeddedServer(_uvicorn(application))
+            server = http.EmbeddedServer(_uvicorn(application, api.limits))
             background: dict[str, Callable[[], Awaitable[None]]] = {
                 "publisher": publisher.run,
                 "answers": answers.run,
@@ -155,9 +155,11 @@ async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             return
 
 
-def _uvicorn(application: ASGIApp) -> uvicorn.Config:
+def _uvicorn(application: ASGIApp, limits: guard.Limits) -> uvicorn.Config:
     return uvicorn.Config(
         application,
+        http=guard.protocol(limits),
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -10,7 +10,7 @@ from msgspec import Struct
 from oslo_config.cfg import Locations
 
 from gluon.etcd import Endpoints, EtcdError
-from gluon.process import config, etcd_options
+from gluon.process import config, etcd_options, guard
 from gluon.process.run import StartFailed
 from gluon.proton.options import OPTIONS
 
@@ -29,6 +29,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     answer_grace: float
     max_body_size: int
     """Bytes."""
+    limits: guard.Limits
 
     def url(self, port: int) -> str:
         """Where clients reach this server: `public_url`, or else where it listens.
@@ -86,6 +87,12 @@ def _api(group: Any) -> ApiSettings:
         bind_timeout=group.bind_timeout,
         answer_grace=group.answer_grace,
         max_body_size=group.max_body_size,
+        limits=guard.Limits(
+            connections=group.max_connections,
+            header_size=group.max_header_size,
+            header_timeout=group.header_timeout,
+            body_timeout=group.body_timeout,
+        ),
     )
 
 

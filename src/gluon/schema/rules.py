@@ -120,7 +120,7 @@ def _check_relied_on(place: Place, object_type: ObjectType) -> None:
     for name, type_ in _RELIED_ON.get(object_type.base, {}).items():
         attribute = object_type.attributes.get(name)
         if attribute is None or attribute.type is not type_:
-            got = "none" if attribute is None else attribute.type
+            got = "none" if attribute is None else f"{attribute.type}; write {name}: {{type: {type_}}}"
             raise place.error(
                 f"every object that extends {object_type.base} needs attribute {name} of type {type_}, got {got}"
             )

@@ -31,7 +31,7 @@ ATTRIBUTES = [
     ("a: {type: string, min: 1}", "min: only for type integer, and the type is string"),
     ("a: {type: number, max: 1}", "max: only for type integer, and the type is number"),
     ("a: {type: uuid, length: 36}", "length: only for type string, and the type is uuid"),
-    ("a: {type: boolean, format: json}", "format: only for type string or integer, and the type is boolean"),
+    ("a: {type: boolean, format: json}", "format: only for type string or integer or uuid, and the type is boolean"),
     ("a: {type: integer, references: Port}", "references: only for type string, and the type is integer"),
     ("a: {type: string, length: 0}", "length: expected an integer 1..65535, got 0"),
     ("a: {type: string, length: true}", "length: expected an integer 1..65535, got true"),

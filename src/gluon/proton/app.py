@@ -22,7 +22,7 @@ from gluon.proton.answers import Answers
 from gluon.proton.api import build_application
 from gluon.proton.opening import load_protons, opened_database, opened_etcd
 from gluon.proton.publish import Publisher, skip_ids
-from gluon.proton.service import Binds, BindWaiters, Objects, PortBindings
+from gluon.proton.service import Binds, BindWaiters, Conformity, Objects, PortBindings
 from gluon.proton.settings import Settings
 from gluon.proton.storage import Database, DatabaseUnavailable
 
@@ -71,19 +71,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             answers = Answers(database, client, protons, publisher, grace=api.answer_grace)
             waiters = BindWaiters(database)
             control_plane = _ControlPlane(publisher, answers)
+            conformity = Conformity(database, protons)
             binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
             application = build_application(
                 Objects(database, binds),
                 PortBindings(database, binds),
                 protons,
                 max_body_size=api.max_body_size,
-                extra_routes=health.routes(_checks(database, publisher, answers)),
+                public_url=api.public_url.rstrip("/"),
+                extra_routes=health.routes(_checks(database, publisher, answers, conformity)),
             )
             server = http.EmbeddedServer(_uvicorn(application, api.limits))
             background: dict[str, Callable[[], Awaitable[None]]] = {
                 "publisher": publisher.run,
                 "answers": answers.run,
                 "open binds": binds.give_up_open,
+                "check of the stored objects": conformity.run,
             }
             async with _in_background(background):
                 # Changes of a database that must not be published shall be refused from the first one on.
@@ -170,7 +173,7 @@ def _uvicorn(application: ASGIApp, limits: guard.Limits) -> uvicorn.Config:
     )
 
 
-def _checks(database: Database, publisher: Publisher, answers: Answers) -> health.Checks:
+def _checks(database: Database, publisher: Publisher, answers: Answers, conformity: Conformity) -> health.Checks:
     async def check_database() -> health.Check:
         try:
             await database.check()
@@ -183,7 +186,13 @@ def _checks(database: Database, publisher: Publisher, answers: Answers) -> healt
         words = standing.trouble or answers.outage or answers.statuses_outage
         return health.Check(ok=not words, state=words or standing.words, required=not standing.ready)
 
-    return {"database": check_database, "etcd": check_etcd}
+    async def check_objects() -> health.Check:
+        # It asks the database; where that can't answer, its own check says so.
+        with contextlib.suppress(DatabaseUnavailable):
+            return health.Check(ok=True, state="checked", required=False, degraded=await conformity.words())
+        return health.Check(ok=True, state="not checked", required=False)
+
+    return {"database": check_database, "etcd": check_etcd, "objects": check_objects}
 
 
 def _warn_when_open(host: str) -> None:

@@ -18,6 +18,7 @@ META: Schema = {
         "type": ["string", "null"],
         "description": "Why a controller has not applied the object; null while nothing is wrong.",
     },
+    "revision_number": {"type": "integer", "minimum": 1, "description": "Grows with each change; see `If-Match`."},
 }
 BINDING_STATUS: Schema = {
     "type": "string",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from importlib.metadata import version
+from gluon.distribution import version
 from typing import Any
 
 from gluon.contract import rest
@@ -71,7 +71,7 @@ def document(protons: Mapping[str, Proton]) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Gluon",
-            "version": version("gluon"),
+            "version": version(),
             "description": "The REST API of all protons, made from their models.",
         },
         "paths": paths,

@@ -18,6 +18,7 @@ from gluon.proton.service.binding import Asked
 from gluon.proton.service.errors import Conflict, NotFound, PreconditionFailed
 from gluon.proton.service.filters import Filters
 from gluon.proton.service.refresh import derived
+from gluon.proton.service.size import refuse_too_large
 from gluon.proton.service.uniqueness import refuse_taken
 from gluon.proton.storage import PUBLISHER, Duplicate, Stored, StoredBinding, Transaction
 from gluon.schema import Base, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_attributes, validate_key
@@ -61,6 +62,7 @@ def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Val
     """
     given = validate_attributes(target.object_type, _with_parent(target, values))
     given.setdefault(target.primary_key, str(uuid4()))
+    refuse_too_large(target.object_type, given)
     return {name: given[name] for name in target.object_type.attributes}
 
 
@@ -122,6 +124,7 @@ def update(
     rows = tx.objects(target.proton.name, target.object_type.name)
     before = _required(rows.get(key), target, key)
     attributes = validate_attributes(target.object_type, _with_parent(target, values), existing=before.attributes)
+    refuse_too_large(target.object_type, attributes)
     after = replace(before, attributes=attributes)
     refuse_taken(tx, target.object_type, target.key(key), attributes, values.keys())
     moment = tx.moment(before.updated_at)

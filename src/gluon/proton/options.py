@@ -41,6 +41,13 @@ API_OPTIONS: list[cfg.Opt] = [
         help="Time that controllers have to confirm bound ports after the server has started or etcd was filled again, "
         "in seconds; a port that none has confirmed by then is DOWN.",
     ),
+    cfg.StrOpt(
+        "auth_strategy",
+        default="noauth",
+        deprecated_group="DEFAULT",
+        help="How requests are authenticated. Only noauth can be honoured yet, so nothing else is taken: put a proxy "
+        "that authenticates in front.",
+    ),
     cfg.IntOpt("max_body_size", default=2**20, min=1024, help="Longest body of a request, in bytes."),
     cfg.IntOpt(
         "max_header_size",

@@ -7,6 +7,7 @@ Does not belong here: reading files (`gluon.models`), HTTP, SQL, etcd.  Pure: no
 from gluon.schema.attribute import FORMATS, Attribute, AttributeType
 from gluon.schema.checks import Value
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
+from gluon.schema.faults import find_faults
 from gluon.schema.formats import Mismatch
 from gluon.schema.object_rules import Different, Range, Rule, SameFamily, Unique
 from gluon.schema.parse import parse_proton
@@ -45,6 +46,7 @@ __all__ = [
     "Unique",
     "Value",
     "conform",
+    "find_faults",
     "parse_proton",
     "validate_attributes",
     "validate_key",

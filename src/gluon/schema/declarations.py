@@ -99,8 +99,17 @@ def read_file(name: str, text: str) -> ModelFile:
     Raises:
         ModelError: the text is not YAML, or a section breaks a rule of the language.
     """
+    return read_document(name, load(name, text))
+
+
+def read_document(name: str, value: Any) -> ModelFile:
+    """Reads one file of a model whose YAML is read.
+
+    Raises:
+        ModelError: a section breaks a rule of the language.
+    """
     place = Place(name)
-    document = _section(place, "a model", load(name, text))
+    document = _section(place, "a model", value)
     _known(place, document, "top-level key", ("file_version", "imports", "info", "objects"))
     version = document.get("file_version")
     if version != FILE_VERSION:

@@ -104,7 +104,9 @@ def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mappi
         names = [name for name, object_type in objects.items() if object_type.base is base]
         if len(names) != 1:
             got = ", ".join(names) or "none"
-            raise place.error(f"expected exactly one API object that extends {base}, got {got}")
+            raise place.error(
+                f"expected exactly one API object that extends {base}, got {got}{_hint(base, merged, names)}"
+            )
     if not any(object_type.base is Base.SERVICE for object_type in objects.values()):
         raise place.error(f"expected at least one API object that extends {Base.SERVICE}, got none")
     for name, object_type in objects.items():
@@ -114,6 +116,18 @@ def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mappi
             raise merged[name].place.error(
                 f"api: below a port, {_BINDINGS} are the port's own, served by the server; choose another plural_name"
             )
+
+
+def _hint(base: Base, merged: Mapping[str, MergedObject], names: list[str]) -> str:
+    """Why the object was not added by itself; see `left_out`."""
+    if names:
+        return ""
+    name = base.removeprefix("Base")
+    if base not in merged:
+        return f"; with `imports: base.yaml` the model gets {name} by itself"
+    return (
+        f"; the model would get one by itself, but {name} is something else here: have it extend {base}, or rename it"
+    )
 
 
 def _check_relied_on(place: Place, object_type: ObjectType) -> None:

@@ -15,7 +15,7 @@ from gluon.proton.service.conformity import Conformity
 from gluon.proton.service.control_plane import ControlPlane
 from gluon.proton.service.errors import Conflict, NotFound, PreconditionFailed, ServiceError, Taken
 from gluon.proton.service.filters import Filters, parse_filters
-from gluon.proton.service.model_check import check_models
+from gluon.proton.service.model_check import check_models, model_faults
 from gluon.proton.service.objects import Objects
 from gluon.proton.service.refresh import refresh, set_status
 from gluon.proton.storage import (
@@ -55,6 +55,7 @@ __all__ = [
     "apply_answer",
     "apply_status",
     "check_models",
+    "model_faults",
     "checked_answer",
     "drop_answer",
     "parse_filters",

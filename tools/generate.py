@@ -18,6 +18,7 @@ from gluon.shim import backend
 from gluon.shim import options as shim_options
 from gluon.shim.backend import Object
 from gluon.shim.plan import Callback
+from rules_page import rules_page
 
 MADE = "made by `make generate`"
 
@@ -110,6 +111,7 @@ FILES: dict[str, Callable[[], str]] = {
     "etc/proton-shim.conf": lambda: sample("gluon.shim"),
     "docs/reference/options.md": options_page,
     "docs/reference/callbacks.md": callbacks_page,
+    "docs/reference/rules.md": lambda: rules_page(MADE),
 }
 
 

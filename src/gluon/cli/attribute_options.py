@@ -33,6 +33,11 @@ def filterable(resource: Resource) -> list[Attribute]:
     return [a for a in resource.attributes if a.format != "json" and a.name not in ("limit", "marker")]
 
 
+def rules(resource: Resource) -> str:
+    """The rules between the attributes of an object, and between the objects, for a help text; empty for none."""
+    return "" if not resource.rules else f"rules: {'; '.join(resource.rules)}".replace("%", "%%")
+
+
 def add_attribute_options(
     parser: argparse.ArgumentParser, attributes: Iterable[Attribute], *, creating: bool = False
 ) -> None:
@@ -105,6 +110,10 @@ def _help(attribute: Attribute, *, creating: bool) -> str:
         notes.append(f"{lowest}..{highest}")
     if attribute.is_list:
         notes.append("separated by commas")
+    if attribute.kind_of_address:
+        notes.append(attribute.kind_of_address)
+    if attribute.immutable:
+        notes.append("never changes")
     if creating:
         notes += _when_left_out(attribute)
     description = attribute.description.strip()

@@ -101,6 +101,10 @@ class ShowCommand(ResourceCommand, show.ShowOne):
 class Create(ShowCommand):
     """`<name>-create`."""
 
+    def get_epilog(self) -> str:
+        """The rules that the object has to keep beside those of its attributes."""
+        return options.rules(self.resource)
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """One option for each attribute that isn't read-only."""
         settable = options.settable(self.resource)
@@ -129,6 +133,10 @@ class Show(ShowCommand):
 
 class Update(ShowCommand):
     """`<name>-update`."""
+
+    def get_epilog(self) -> str:
+        """The rules that the object has to keep beside those of its attributes."""
+        return options.rules(self.resource)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """The key, `--unset`, and one option for each attribute that may change."""

@@ -102,6 +102,8 @@ class Resource(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`resource_name` of the parent; empty for none."""
     parent_key: str = ""
     description: str = ""
+    rules: tuple[str, ...] = ()
+    """The rules between its attributes and between its objects, a sentence each."""
     links: tuple[Link, ...] = ()
 
     @property
@@ -203,5 +205,6 @@ def resource(proton: Proton, object_type: ObjectType) -> Resource:
         parent=parent.api.name if parent else "",
         parent_key=object_type.api.parent_key,
         description=object_type.description,
+        rules=object_type.sentences,
         links=(Link(href=collection_path(proton, object_type)),),
     )

@@ -146,8 +146,12 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     @property
     def accepted(self) -> str:
         """The same with the kind of address, for help texts; a refusal says the kind that it got."""
-        kind = f", {addresses.expected(self.address, self.format)}" if self.address else ""
-        return self.expected + kind
+        return ", ".join(part for part in (self.expected, self.kind_of_address) if part)
+
+    @property
+    def kind_of_address(self) -> str:
+        """The kind of address that it takes, for help texts; empty: any."""
+        return addresses.expected(self.address, self.format) if self.address else ""
 
     @property
     def _expected_text(self) -> str:

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from gluon.contract import keys
 from gluon.contract.records import MalformedRecord, Request, RequestResult, decode, encode
-from gluon.etcd import Client, Delete, EtcdError
+from gluon.etcd import Client, Delete, EtcdError, PermissionDenied
 from gluon.process.run import StartFailed
 from gluon.proton.manage.controllers import is_alive, living
 from gluon.proton.manage.deployment import warn_if_out_of_step
-from gluon.proton.manage.saying import say, show_names
+from gluon.proton.manage.saying import RIGHTS, say, show_names
 from gluon.proton.opening import opened_etcd
 from gluon.proton.settings import Settings
 
@@ -50,6 +50,8 @@ async def ask(arguments: argparse.Namespace, settings: Settings, stop: asyncio.E
             controllers = await _asked(client, arguments.controller)
             waiting = [_ask_one(client, each, request, arguments.timeout, stop) for each in controllers]
             results = await asyncio.gather(*waiting)
+        except PermissionDenied as error:
+            raise StartFailed(f"{error}; {RIGHTS}") from error
         except EtcdError as error:
             raise StartFailed(f"{error}; try again") from error
     for controller, result in zip(controllers, results, strict=True):

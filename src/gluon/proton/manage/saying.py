@@ -6,6 +6,12 @@ import asyncio
 import sys
 from collections.abc import Iterable
 
+RIGHTS = (
+    "gluon-manage needs more rights in etcd than proton-server: give it a user of its own, with [api] etcd_user in a "
+    "further --config-file (docs/how-to/run-it.md lists the rights)"
+)
+"""What to do when etcd denies something."""
+
 MOST_NAMES = 20
 """Most names of one list that are shown."""
 

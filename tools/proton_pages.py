@@ -40,6 +40,11 @@ _CHOSEN: Mapping[tuple[str, str], Mapping[str, Any]] = {
 }
 """Values of an example that its format alone does not lead to."""
 
+_SECOND: Mapping[Base, Mapping[str, Any]] = {
+    Base.INTERFACE: {"segmentation_type": "vlan", "segmentation_id": 100},
+}
+"""A port has an untagged interface already, which came with it."""
+
 _BY_FORMAT: Mapping[str, Any] = {
     "mac": "fa:16:3e:00:00:01", "ip": "192.0.2.1", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
     "route-target": "65000:100", "cidr": "192.0.2.0/24",
@@ -144,6 +149,7 @@ def _given(attribute: Attribute) -> str:
 def example(proton: Proton, item: ObjectType) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body of a create with what must be given, and its answer."""
     body = {a.name: _example_value(proton, item, a) for a in item.attributes.values() if _is_shown(a)}
+    body |= _SECOND.get(item.base, {})
     body |= _CHOSEN.get((proton.name, item.name), {})
     answer: dict[str, Any] = validate_attributes(item, body)
     if item.base is Base.PORT:

@@ -1,9 +1,8 @@
-"""The rights in etcd that docs/how-to/run-it.md names are enough, and no more are needed."""
+"""gluon-manage on an etcd with users: its own user for what the server's may not do."""
 
 from __future__ import annotations
 
 import base64
-import re
 import subprocess
 from pathlib import Path
 
@@ -14,30 +13,18 @@ from gluon.testing.waiting import until
 
 from .observing import api, create_port, put
 
-PAGE = Path(__file__).parents[2] / "docs/how-to/run-it.md"
-PERMISSIONS = {"reads": "READ", "writes": "WRITE", "reads, writes": "READWRITE"}
-USERS = ("proton-server", "proton-shim-server", "gluon-manage")
-
-
-def grants() -> dict[str, dict[str, str]]:
-    """The permission of each user on each prefix, as the page's table has it."""
-    page = PAGE.read_text().partition("What is read and written there")[2]
-    header, _, *rows = re.findall(r"^\|.*\|$", page.partition("\n\n`gluon-manage`")[0], re.MULTILINE)
-    users = [cell.strip(" `") for cell in header.split("|")[2:-1]]
-    assert tuple(users) == USERS
-    made: dict[str, dict[str, str]] = {user: {} for user in users}
-    for row in rows:
-        prefix, *cells = [cell.strip() for cell in row.split("|")[1:-1]]
-        for user, cell in zip(users, cells, strict=True):
-            if cell:
-                made[user][prefix.strip("`")] = PERMISSIONS[cell]
-    return made
+EVERYTHING = dict.fromkeys(("/proton/", "/controller/", "/status/", "/gluon/", "/shim/"), "READWRITE")
+GRANTS = {
+    "proton-server": {"/proton/": "READWRITE", "/controller/": "READ", "/status/": "READ", "/gluon/": "READWRITE"},
+    "proton-shim-server": {**EVERYTHING, "/proton/": "READ", "/gluon/": "READ"},
+    "gluon-manage": EVERYTHING,
+}
 
 
 def guarded(directory: Path) -> LocalEtcd:
     etcd = LocalEtcd(directory / "etcd", root_password="root")
     etcd.start()
-    for user, rights in grants().items():
+    for user, rights in GRANTS.items():
         etcd.add_user(user, user)
         for prefix, permission in rights.items():
             end = prefix[:-1] + chr(ord(prefix[-1]) + 1)

@@ -177,22 +177,17 @@ def _checks(database: Database, publisher: Publisher, answers: Answers, conformi
     async def check_database() -> health.Check:
         try:
             await database.check()
+            wrong = await conformity.words()
         except DatabaseUnavailable as error:
             return health.Check(ok=False, state=str(error))
-        return health.Check(ok=True, state="connected")
+        return health.Check(ok=True, state="connected", degraded=wrong)
 
     async def check_etcd() -> health.Check:
         standing = publisher.standing
         words = standing.trouble or answers.outage or answers.statuses_outage
         return health.Check(ok=not words, state=words or standing.words, required=not standing.ready)
 
-    async def check_objects() -> health.Check:
-        # It asks the database; where that can't answer, its own check says so.
-        with contextlib.suppress(DatabaseUnavailable):
-            return health.Check(ok=True, state="checked", required=False, degraded=await conformity.words())
-        return health.Check(ok=True, state="not checked", required=False)
-
-    return {"database": check_database, "etcd": check_etcd, "objects": check_objects}
+    return {"database": check_database, "etcd": check_etcd}
 
 
 def _warn_when_open(host: str) -> None:

@@ -120,6 +120,11 @@ class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return tuple((a.name, a.reference, a.is_list) for a in self.references)
 
     @cached_property
+    def added(self) -> Mapping[str, Value]:
+        """The attributes that came later than the object, with the values of objects that were made before."""
+        return {a.name: a.default for a in self.attributes.values() if a.added}
+
+    @cached_property
     def writable(self) -> tuple[Attribute, ...]:
         """The attributes that a client may set."""
         return tuple(a for a in self.attributes.values() if not a.read_only)

@@ -524,7 +524,7 @@ def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd
     server.start()
 
     def degraded() -> str:
-        return str(server.ready()[1]["objects"].get("degraded", ""))
+        return str(server.ready()[1]["database"].get("degraded", ""))
 
     until(lambda: "5 objects are not as the model wants" in degraded(), "the objects are found")
     assert server.ready()[0] == 200

@@ -108,6 +108,11 @@ def _item(
     attributes = {
         name: stored.attributes[name] for name, attribute in object_type.attributes.items() if not attribute.read_only
     }
+    # An attribute that came later is left out at its default, which whoever reads the object takes then: so an
+    # upgrade changes no object that was there before.
+    for name, default in object_type.added.items():
+        if attributes[name] == default:
+            del attributes[name]
     if bindings is None:
         return Item(key=pending.key, ids=pending.ids, value=encode_attributes(attributes))
     token = next((each.token for each in bindings if each.active), "")

@@ -126,13 +126,13 @@ def update(
     attributes = validate_attributes(target.object_type, _with_parent(target, values), existing=before.attributes)
     refuse_too_large(target.object_type, attributes)
     after = replace(before, attributes=attributes)
-    refuse_taken(tx, target.object_type, target.key(key), attributes, values.keys())
     moment = tx.moment(before.updated_at)
     asked, asks = None, False
     if target.object_type.base is Base.INTERFACE:
         _refuse_move(target, before, attributes)
     if target.object_type.base is Base.PORT:
         asked, asks = _rebind(tx, target, before, after, values, token, moment)
+    refuse_taken(tx, target.object_type, target.key(key), attributes, values.keys())
     after = derived(tx, target.object_type, target.key(key), after)
     if not asks and all(binding.same(before.attributes[name], value) for name, value in after.attributes.items()):
         return before, asked

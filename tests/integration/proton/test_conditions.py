@@ -67,10 +67,10 @@ def test_a_change_with_the_etag_is_made_once(server, port):
         ('"other"', 412),
         ('"1"', 412),
         ('"a,b"', 412),
-        ("{unquoted}", 400),
-        ("", 400),
-        ("*, {tag}", 400),
-        ("revision_number=x", 400),
+        ("{unquoted}", 412),
+        ("", 412),
+        ("*, {tag}", 412),
+        ("revision_number=x", 412),
     ],
 )
 def test_each_form_of_if_match(server, port, condition, status):

@@ -6,7 +6,7 @@ import re
 
 from starlette.requests import Request
 
-from gluon.proton.api.errors import BadRequest, PreconditionRefused
+from gluon.proton.api.errors import PreconditionRefused
 from gluon.proton.service import Condition, Stored
 
 _TAG = re.compile(r'(W/)?"[!#-~]*"|revision_number=[0-9]{1,18}').fullmatch
@@ -22,8 +22,7 @@ def etag(stored: Stored) -> str:
 def of(request: Request) -> Condition | None:
     """The condition of a change; None: there is none.
 
-    Raises:
-        BadRequest: a header that can't be read; to ignore it would be to ignore what was asked for.
+    A header that can't be read is a condition that never holds: whoever sent it asked for protection.
     """
     wanted, unwanted = _tags(request, "If-Match"), _tags(request, "If-None-Match")
     if wanted is None and unwanted is None:
@@ -32,7 +31,7 @@ def of(request: Request) -> Condition | None:
     def holds(stored: Stored) -> bool:
         if wanted is not None and not _matches(wanted, stored):
             return False
-        return unwanted is None or not _matches(unwanted, stored, weakly=True)
+        return unwanted is None or (bool(unwanted) and not _matches(unwanted, stored, weakly=True))
 
     return holds
 
@@ -41,7 +40,6 @@ def is_known(request: Request, stored: Stored) -> bool:
     """Whether the client of a GET has the object as it is.
 
     Raises:
-        BadRequest: a header that can't be read.
         PreconditionRefused: the object must be as If-Match says, and is not.
     """
     wanted, unwanted = _tags(request, "If-Match"), _tags(request, "If-None-Match")
@@ -62,14 +60,12 @@ def refuse(request: Request) -> None:
 
 
 def _tags(request: Request, header: str) -> list[str] | None:
-    """Each as `*`, `"..."`, `W/"..."` or `revision_number=<n>`; None: there is no such header."""
+    """Each as `*`, `"..."`, `W/"..."` or `revision_number=<n>`; None: no such header; empty: it can't be read."""
     lines = request.headers.getlist(header)
     if not lines:
         return None
     tags = [tag for tag in _COMMAS.split(", ".join(lines).strip()) if tag]
-    if tags != ["*"] and not (tags and all(map(_TAG, tags))):
-        raise BadRequest(f"{header} can't be read; send the ETag that came with the object, with its quotes")
-    return tags
+    return tags if tags == ["*"] or all(map(_TAG, tags)) else []
 
 
 def _matches(tags: list[str], stored: Stored, *, weakly: bool = False) -> bool:

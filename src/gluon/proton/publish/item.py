@@ -108,10 +108,9 @@ def _item(
     attributes = {
         name: stored.attributes[name] for name, attribute in object_type.attributes.items() if not attribute.read_only
     }
-    # An attribute that came later is left out at its default, which whoever reads the object takes then: so an
-    # upgrade changes no object that was there before.
-    for name, default in object_type.added.items():
-        if attributes[name] == default:
+    # An object that has not changed since an attribute was added lacks it, as before: an upgrade changes no object.
+    for name in object_type.added:
+        if attributes[name] is None:
             del attributes[name]
     if bindings is None:
         return Item(key=pending.key, ids=pending.ids, value=encode_attributes(attributes))

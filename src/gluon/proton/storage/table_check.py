@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Table, insert, inspect, select, text, update
+from sqlalchemy import Column, Connection, Table, insert, inspect, select, text
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from gluon.proton.storage import takeover
@@ -72,7 +72,10 @@ def _check(table: Table, found: list[ReflectedColumn]) -> None:
 
 
 def _add_columns(connection: Connection, table: Table, existing: set[str]) -> None:
-    """Columns of attributes that came later than their object; the objects that there are get the default."""
+    """Columns of attributes that came later than their object.
+
+    They stay null, which means the default, until an object is changed: so no object is published again.
+    """
     for column in table.columns:
         if column.name in existing:
             continue
@@ -80,8 +83,6 @@ def _add_columns(connection: Connection, table: Table, existing: set[str]) -> No
         type_ = column.type.compile(connection.dialect)
         owner = connection.dialect.identifier_preparer.format_table(table)
         connection.execute(text(f"ALTER TABLE {owner} ADD COLUMN {name} {type_}"))
-        if column.info[ADDED] is not None:
-            connection.execute(update(table).values({column.name: column.info[ADDED]}))
         log.info("table %s has got column %s", table.name, column.name)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gluon.cli.output import escaped
 from gluon.contract.rest import Resource
 from gluon.schema import META_ATTRIBUTES, Attribute, Value
 from gluon.sdk import UsageError
+from gluon.terminal import escaped
 
 SHORT = 5
 """Columns of a list unless more are asked for: about what a terminal has room for."""

@@ -13,10 +13,11 @@ from cliff.help import HelpCommand
 from gluon.cli import attribute_options as options
 from gluon.cli import names
 from gluon.cli.columns import all_columns, check_columns, row, short_columns, sort_rows
-from gluon.cli.output import ShellFormatter, escaped
+from gluon.cli.output import ShellFormatter
 from gluon.contract.rest import Resource
 from gluon.schema import Value
 from gluon.sdk import Client, ClientError, RequestRefused, UsageError
+from gluon.terminal import escaped
 
 
 class PartlyDone(Exception):

@@ -1,26 +1,16 @@
-"""What a terminal and a shell are given: text that can't act on them, on streams that can fail.
-
-A name is any text that somebody with access to the API chose.  It may hold escape sequences that
-a terminal obeys, line breaks that forge a row, directions of writing that make a line read as
-another one, and for a shell a `$(...)`.
-"""
+"""Output for terminals and shells: text that can't act on them, on streams that can fail."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 from cliff.formatters import shell
 
-_JOINERS = "\u200c\u200d"
-"""Zero-width characters that Persian, Indic scripts and emoji are written with; they change no order."""
-_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories: controls (C0, C1, DEL), formats (bidi, tags), surrogates, line and paragraph separators."""
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+from gluon.terminal import SHORT, escaped, is_harmful
 
 
 class OutputFailed(Exception):
@@ -30,28 +20,6 @@ class OutputFailed(Exception):
         super().__init__(
             f"can't write to standard output ({error.strerror or error}); what the command did is done all the same"
         )
-
-
-def escaped(text: str, keep: str = "") -> str:
-    """The text, with JSON's escapes for the characters that could act on a terminal.
-
-    Args:
-        text: any.
-        keep: characters that stay as they are.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c in keep or not _is_harmful(c) else _escape(c) for c in text)
-
-
-def _is_harmful(character: str) -> bool:
-    return unicodedata.category(character) in _HARMFUL and character not in _JOINERS
-
-
-def _escape(character: str) -> str:
-    number = ord(character)
-    # JSON's spelling, so that JSON text stays JSON text.
-    return _SHORT.get(character) or (f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}")  # noqa: PLR2004
 
 
 def shell_quoted(text: str) -> str:
@@ -70,13 +38,19 @@ def _ansi_c(character: str) -> str:
         return r"\047"  # A shell that doesn't know $'...' takes \' for the end of the text.
     if character == "\\":
         return r"\\"
-    if not _is_harmful(character):
+    if not is_harmful(character):
         return character
-    return _SHORT.get(character) or "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
+    return SHORT.get(character) or "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))
 
 
 class ShellFormatter(shell.ShellFormatter):
     """cliff's, but what a value holds is never run: cliff puts it between double quotes."""
+
+    def add_argument_group(self, parser: argparse.ArgumentParser) -> None:
+        """The options; `--variable` is cliff's old name for `--column`."""
+        group = parser.add_argument_group("shell formatter", "variable='value', each value quoted for a shell")
+        group.add_argument("--variable", action="append", default=[], dest="variables", help=argparse.SUPPRESS)
+        group.add_argument("--prefix", default="", help="put this before each variable's name")
 
     def emit_one(
         self, column_names: Sequence[str], data: Sequence[Any], stdout: TextIO, parsed_args: argparse.Namespace

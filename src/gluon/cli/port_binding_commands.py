@@ -11,10 +11,10 @@ from cliff.command import Command
 from gluon.cli import attribute_options as options
 from gluon.cli.columns import check_columns
 from gluon.cli.commands import ListCommand, ResourceCommand, ShowCommand, command_for
-from gluon.cli.output import escaped
 from gluon.contract.rest import PortBinding, Resource
 from gluon.schema import Value
 from gluon.sdk import Client
+from gluon.terminal import escaped
 
 SHORT_COLUMNS = ("host", "status", "vif_type", "vnic_type", "status_reason")
 SETTABLE = ("vnic_type", "profile")

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gluon.process import request_id
+from gluon.terminal import escaped
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(request)s%(message)s"
 
@@ -25,6 +26,14 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     """None: standard output."""
     as_json: bool = False
     """An object a line, for programs, instead of text for people."""
+
+
+class TextFormatter(logging.Formatter):
+    """One line a message, whatever is named in it; a traceback follows below."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line, in which nothing can act on a terminal or look like another line."""
+        return escaped(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -55,7 +64,7 @@ def configure(settings: LogSettings) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    made = JsonFormatter if settings.as_json else logging.Formatter
+    made = JsonFormatter if settings.as_json else TextFormatter
     formatter = made(FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     # None of these is printed, and collecting them is half the cost of a message ("Optimization" in

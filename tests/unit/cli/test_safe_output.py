@@ -14,7 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon.cli.output import escaped, shell_quoted
+from gluon.cli.output import shell_quoted
+from gluon.terminal import escaped
 
 EVIL = "x\x1b]0;pwned\x07\x9b31m\u202etxt\u2028\r\n| forged |\x7f$(touch hit)`touch hit`\"'\\"
 PROGRAM = [sys.executable, "-c", "import sys; from gluon.programs import protonclient; sys.exit(protonclient())"]

@@ -59,3 +59,11 @@ def test_the_level(tmp_path):
     logging.getLogger("a").warning("not this")
     logging.getLogger("a").error("this")
     assert "not this" not in file.read_text()
+
+
+def test_a_name_forges_no_line_and_reaches_no_terminal(tmp_path):
+    file = tmp_path / "gluon.log"
+    logs.configure(LogSettings(file=file))
+    logging.getLogger("a").warning("port %s", "x\n2026 INFO forged\x1b[2J\u202e")
+    assert file.read_text().endswith(" port x\\n2026 INFO forged\\u001b[2J\\u202e\n")
+    assert " WARNING a: " in file.read_text()

@@ -38,8 +38,8 @@ def _run(program: str, module: str, extra: str) -> int:
     try:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if missing.partition(".")[0] == "gluon":
+        missing = (error.name or "").partition(".")[0]
+        if missing == "gluon":
             raise  # A fault of this package, not of its installation.
         sys.stderr.write(
             f"{program}: {missing} is not installed; {program} needs the extra `{extra}`: "

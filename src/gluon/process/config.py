@@ -125,6 +125,21 @@ OF_2017 = {
 }
 """Sections that a configuration of 2017 may have, and what to do about them."""
 
+_LOG_FORMAT = "the format is fixed, or JSON with use_json = true: take it away"
+OPTIONS_OF_2017 = {
+    "verbose": "take it away: log_level and debug say what is logged",
+    "log_dir": "write the whole path as log_file",
+    "log_config_append": _LOG_FORMAT,
+    "logging_context_format_string": _LOG_FORMAT,
+    "logging_default_format_string": _LOG_FORMAT,
+    "log_date_format": _LOG_FORMAT,
+    "default_log_levels": "take it away: log_level and debug say what is logged",
+    "use_syslog": "take it away: log to standard output, and let the supervisor pass it on",
+    "use_stderr": "take it away: messages go to standard output or to log_file",
+    "state_path": "take it away: write absolute paths",
+}
+"""Options of `[DEFAULT]` in 2017, and what to do about them."""
+
 
 def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]]) -> None:
     """Refuses a configuration file that names a section or an option that nothing reads.
@@ -148,6 +163,8 @@ def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]
             if section not in known:
                 raise StartFailed(f"{file}: there is no section [{section}]{_meant(section, known)}")
             for name in written:
+                if section == "DEFAULT" and name in OPTIONS_OF_2017:
+                    raise StartFailed(f"{file}: [DEFAULT] {name}: {OPTIONS_OF_2017[name]}")
                 if name.replace("-", "_") not in known[section]:
                     raise StartFailed(f"{file}: [{section}] has no option {name}{_meant(name, known[section])}")
 

@@ -102,3 +102,11 @@ def test_the_files_that_are_read_when_none_is_named(tmp_path, monkeypatch, name)
 def test_a_section_of_2017_says_what_to_do(tmp_path):
     with pytest.raises(StartFailed, match=r"\[keystone_authtoken\]: requests are not authenticated yet: take"):
         read(tmp_path, "[keystone_authtoken]\nauth_url = http://keystone\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("verbose = true", "log_level and debug say"), ("log_dir = /var/log", "write the whole path as")]
+)
+def test_an_option_of_2017_says_what_to_write(tmp_path, text, said):
+    with pytest.raises(StartFailed, match=said):
+        read(tmp_path, f"[DEFAULT]\n{text}\n")

@@ -31,7 +31,8 @@ def folder(tmp_path):
 def test_a_right_model(folder, capsys):
     assert main(["model", "check", str(folder)]) == 0
     assert main(["model", "check", str(folder.parent)]) == 0
-    assert capsys.readouterr().out == f"{folder}/api.yaml: no faults\n" * 2
+    assert main(["model", "check", str(folder / "api.yaml")]) == 0
+    assert capsys.readouterr().out == f"{folder}/api.yaml: no faults\n" * 3
 
 
 def test_all_faults_of_all_models(folder, capsys):

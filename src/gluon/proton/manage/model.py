@@ -56,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _models(directory: Path) -> list[Path]:
-    own = directory / catalog.MODEL_FILE
+    own = directory if directory.name == catalog.MODEL_FILE else directory / catalog.MODEL_FILE
     found = [own] if own.is_file() else sorted(directory.glob(f"*/{catalog.MODEL_FILE}"))
     if not found:
         raise StartFailed(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
+import re
 import time
 from collections.abc import Sequence
 from uuid import uuid4
@@ -108,7 +110,7 @@ def _show(controller: str, result: RequestResult) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+    # float() alone would also take `1_0`, blanks and the digits of other scripts.
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text) or not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+    return float(text)

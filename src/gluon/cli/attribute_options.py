@@ -35,7 +35,7 @@ def filterable(resource: Resource) -> list[Attribute]:
 
 def rules(resource: Resource) -> str:
     """The rules between the attributes of an object, and between the objects, for a help text; empty for none."""
-    return "" if not resource.rules else f"rules: {'; '.join(resource.rules)}".replace("%", "%%")
+    return f"rules: {'; '.join(resource.rules)}" if resource.rules else ""
 
 
 def add_attribute_options(
@@ -108,6 +108,8 @@ def _help(attribute: Attribute, *, creating: bool) -> str:
         lowest = "" if attribute.minimum is None else attribute.minimum
         highest = "" if attribute.maximum is None else attribute.maximum
         notes.append(f"{lowest}..{highest}")
+    if attribute.excluded:
+        notes.append(f"not {', '.join(map(str, attribute.excluded))}")
     if attribute.is_list:
         notes.append("separated by commas")
     if attribute.kind_of_address:

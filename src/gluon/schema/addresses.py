@@ -82,7 +82,9 @@ def _no_machine_v4(text: str) -> str:
         return "a loopback address"
     if 224 <= first <= 239:  # noqa: PLR2004 - 224.0.0.0/4
         return "a multicast address"
-    return "the broadcast address" if text == "255.255.255.255" else ""
+    if text == "255.255.255.255":
+        return "the broadcast address"
+    return "no machine's: 240.0.0.0/4 is reserved" if first >= 240 else ""  # noqa: PLR2004
 
 
 def _no_machine_v6(text: str) -> str:

@@ -82,6 +82,8 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     """Empty, or one of `FORMATS` for this type."""
     minimum: int | None = None
     maximum: int | None = None
+    excluded: tuple[int, ...] = ()
+    """Integers of its range that it does not take, since they are reserved."""
     default: Value = None
     default_from: str = ""
     """The attribute whose value is the default of this one."""
@@ -146,7 +148,8 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     @property
     def accepted(self) -> str:
         """The same with the kind of address, for help texts; a refusal says the kind that it got."""
-        return ", ".join(part for part in (self.expected, self.kind_of_address) if part)
+        excluded = f"not {', '.join(map(str, self.excluded))}" if self.excluded else ""
+        return ", ".join(part for part in (self.expected, excluded, self.kind_of_address) if part)
 
     @property
     def kind_of_address(self) -> str:
@@ -192,7 +195,7 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     def _check_by_type(self) -> Check:
         match self.type:
             case AttributeType.INTEGER:
-                return checks.integer_check(*self.integer_range)
+                return checks.integer_check(*self.integer_range, self.excluded)
             case AttributeType.NUMBER:
                 return checks.check_number
             case AttributeType.BOOLEAN:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -62,13 +62,15 @@ def show(value: object) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
-def integer_check(low: int, high: int) -> Check:
+def integer_check(low: int, high: int, excluded: Collection[int] = ()) -> Check:
     """The check of an integer, `low` and `high` included."""
 
     def check(value: Any) -> Value:
         # `type is`, not isinstance: True is an int, and no integer.
         if type(value) is not int or not low <= value <= high:
             raise Mismatch
+        if value in excluded:
+            raise Mismatch("it is reserved")
         return value
 
     return check

@@ -311,6 +311,10 @@ def _is_integer(value: Any) -> bool:
     return type(value) is int
 
 
+def _are_integers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_integer, value))
+
+
 def _is_number(value: Any) -> bool:
     return type(value) in {int, float}
 
@@ -343,6 +347,7 @@ _PROPERTIES = {
     "format": ("the name of a format", _is_text),
     "min": ("an integer", _is_integer),
     "max": ("an integer", _is_integer),
+    "except": ("a list of integers", _are_integers),
     "default": ("a value", lambda _: True),
     "default_from": ("the name of an attribute", _is_text),
     "address": (f"one of {', '.join(KINDS)}", lambda value: value in KINDS),

@@ -33,6 +33,7 @@ _OWNERS = {
     "address": (AttributeType.STRING,),
     "min": (AttributeType.INTEGER,),
     "max": (AttributeType.INTEGER,),
+    "except": (AttributeType.INTEGER,),
     "values": (AttributeType.ENUM,),
 }
 """The properties that only some types have."""
@@ -183,6 +184,7 @@ def _reference(declaration: AttributeDeclaration, target: ObjectType) -> Attribu
         length=key.length,
         values=key.values,
         format=key.format,
+        address=key.address,
     )
 
 
@@ -203,7 +205,12 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
                 attribute = structs.replace(attribute, reference=properties["references"])
         case AttributeType.INTEGER:
             _check_bounds(place, properties, attribute.format)
-            attribute = structs.replace(attribute, minimum=properties.get("min"), maximum=properties.get("max"))
+            attribute = structs.replace(
+                attribute,
+                minimum=properties.get("min"),
+                maximum=properties.get("max"),
+                excluded=tuple(properties.get("except", ())),
+            )
         case AttributeType.ENUM:
             if "values" not in properties:
                 raise place.error("an enum without values; expected a list of strings")

@@ -6,6 +6,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gluon.cli.app import main
 from gluon.cli.global_options import GlobalOptions
@@ -307,6 +308,16 @@ def test_no_answer_in_time(protonclient, server, answer_raw):
 
 
 # Help and the environment
+
+
+def test_help_shows_the_rules(protonclient, server):
+    assert "rules:" not in protonclient("help", "port-create").out
+    port, *others = server.protons["net-l3vpn"]
+    ruled = structs.replace(port, rules=("no two have the same 100 % of a",))
+    server.protons["net-l3vpn"] = (ruled, *others)
+    for verb in ("create", "update"):
+        result = protonclient("help", f"port-{verb}")
+        assert "rules: no two have the same 100 % of a" in " ".join(result.out.split())
 
 
 def test_help_without_a_server(capsys, closed_port):

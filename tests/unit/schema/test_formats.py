@@ -19,6 +19,7 @@ ACCEPTED = {
     "type: integer": [(0, 0), (-(2**31), -(2**31)), (2**31 - 1, 2**31 - 1)],
     "type: integer, format: int64": [(-(2**63), -(2**63)), (2**63 - 1, 2**63 - 1)],
     "type: integer, min: 1, max: 5": [(1, 1), (5, 5)],
+    "type: integer, except: [3, 5]": [(4, 4)],
     "type: integer, min: 1": [(2**31 - 1, 2**31 - 1)],
     "type: number": [(1, 1.0), (1.5, 1.5), (-1e300, -1e300), (10**300, 1e300)],
     "type: boolean": [(True, True), (False, False)],
@@ -134,6 +135,7 @@ REFUSED = {
         (10**5000, "got a very large integer"),
     ],
     "type: integer, format: int64": [(2**63, "expected an integer -9223372036854775808..9223372036854775807")],
+    "type: integer, except: [3, 5]": [(3, "got 3: it is reserved"), (5, "got 5: it is reserved")],
     "type: integer, min: 68, max: 65535": [(12, "expected an integer 68..65535, got 12")],
     "type: number": [
         ("1", 'expected a finite number, got "1"'),
@@ -190,6 +192,7 @@ REFUSED = {
         ("224.0.0.1", "224.0.0.1 is a multicast address"),
         ("239.255.255.255", "is a multicast address"),
         ("255.255.255.255", "255.255.255.255 is the broadcast address"),
+        ("240.0.0.1", "240.0.0.0/4 is reserved"),
         ("::", ":: is the unspecified address"),
         ("0:0::1", "::1 is a loopback address"),
         ("FF02::1", "ff02::1 is a multicast address"),

@@ -203,7 +203,8 @@ def _value(attribute: Attribute, *, answer: bool) -> Schema:
     match attribute.type:
         case AttributeType.INTEGER:
             low, high = attribute.integer_range
-            return {"type": "integer", "minimum": low, "maximum": high}
+            excluded = {"not": {"enum": list(attribute.excluded)}} if attribute.excluded and not answer else {}
+            return {"type": "integer", "minimum": low, "maximum": high, **excluded}
         case AttributeType.NUMBER:
             return {"type": "number"}
         case AttributeType.BOOLEAN:

@@ -278,3 +278,22 @@ def test_out_of_descriptors_is_said_once_and_ends(own_etcd, make_server):
     log = server.log.read_text()
     assert log.count("out of file descriptors") == 1, log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("lose", [lambda file: file.unlink(), lambda file: file.with_name(f"{file.name}-wal").unlink()])
+def test_no_answer_shows_the_path_of_the_database(own_etcd, make_server, lose):
+    server = make_server(own_etcd)
+    server.start_in_step()
+    lose(server.database)
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        port = {"tenant_id": "5b1a2d3c-0000-4000-8000-000000000001", "mac_address": "c8:2a:14:04:43:80"}
+        answers = [
+            server.client.get("/ports"),
+            server.client.post("/ports", json=port),
+            client.get("/readyz"),
+            client.get("/metrics"),
+        ]
+    assert [answer.status_code for answer in answers[:3]] == [503] * 3
+    for answer in answers:
+        assert str(server.database.parent) not in answer.text
+        assert "sqlite" not in answer.text

@@ -116,7 +116,8 @@ def test_a_request_id_goes_in_through_the_log_and_out(server, client):
         "/ports", json={"tenant_id": TENANT, "mac_address": MAC}, headers={"X-Openstack-Request-Id": GIVEN}
     )
     assert answer.headers["x-openstack-request-id"] == GIVEN
-    until(lambda: f"[{GIVEN}] POST /proton/net-l3vpn/v1.0/ports: 201" in server.log.read_text(), "the log has it")
+    line = f"[{GIVEN}] POST /proton/net-l3vpn/v1.0/ports: 201 {answer.headers['location']} in"
+    until(lambda: line in server.log.read_text(), "the log has it")
 
 
 @pytest.mark.parametrize(

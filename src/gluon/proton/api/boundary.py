@@ -35,13 +35,14 @@ class Boundary:
             await self.application(scope, receive, send)
             return
         begin = time.perf_counter()
-        status = 0
+        status, made = 0, ""
         identity = request_id.begin(_given_id(scope)).encode()
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, made
             if message["type"] == "http.response.start":
                 status = message["status"]
+                made = next((f" {value.decode()}" for name, value in message.get("headers", ()) if name == b"location"), "")
                 message = {**message, "headers": [*message.get("headers", ()), (_ID_HEADER, identity)]}
             await send(message)
 
@@ -56,7 +57,7 @@ class Boundary:
             seconds = time.perf_counter() - begin
             REQUEST_SECONDS.labels(method, route).observe(seconds)
             level = logging.DEBUG if method in _READS else logging.INFO
-            log.log(level, "%s %s: %d in %.3f s", method, _printable(inner["path"]), status, seconds)
+            log.log(level, "%s %s: %d%s in %.3f s", method, _printable(inner["path"]), status, made, seconds)
 
 
 def _given_id(scope: Scope) -> str:

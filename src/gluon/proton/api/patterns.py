@@ -15,13 +15,10 @@ UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}|{_HEX}{{32}}"
 
 _TO_199 = "1[0-9][0-9]|[1-9]?[0-9]"
 _OCTET = f"(?:25[0-5]|2[0-4][0-9]|{_TO_199})"
-_TO_254 = f"(?:25[0-4]|2[0-4][0-9]|{_TO_199})"
 IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-_MACHINE = "(?:25[0-4]|24[0-9]|22[0-3]|2[01][0-9]|1[3-9][0-9]|12[0-689]|1[01][0-9]|[1-9][0-9]?)"
-"""The first octet of a machine's address: neither 0, 127, a group's nor 255."""
-_UNICAST_V4 = (
-    rf"{_MACHINE}(?:\.{_OCTET}){{3}}|255\.(?:{_TO_254}\.{_OCTET}\.{_OCTET}|255\.(?:{_TO_254}\.{_OCTET}|255\.{_TO_254}))"
-)
+_MACHINE = "(?:22[0-3]|2[01][0-9]|1[3-9][0-9]|12[0-689]|1[01][0-9]|[1-9][0-9]?)"
+"""The first octet of a machine's address: neither 0, 127, a group's nor reserved."""
+_UNICAST_V4 = rf"{_MACHINE}(?:\.{_OCTET}){{3}}"
 _MULTICAST_V4 = rf"(?:22[4-9]|23[0-9])(?:\.{_OCTET}){{3}}"
 
 

@@ -38,6 +38,8 @@ class WantedBinding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 TOKEN = "binding:token"  # noqa: S105 - the name of a member
 INACTIVE = "binding:inactive"
 """Members of a published port beside its attributes.  No attribute has a colon in its name."""
+REQUEST = "request:id"
+"""Member of any published object: the id that the client gave to the request that last changed it; absent: none."""
 
 
 class BindingAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):

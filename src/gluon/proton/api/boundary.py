@@ -42,8 +42,9 @@ class Boundary:
             nonlocal status, made
             if message["type"] == "http.response.start":
                 status = message["status"]
-                made = next((f" {value.decode()}" for name, value in message.get("headers", ()) if name == b"location"), "")
-                message = {**message, "headers": [*message.get("headers", ()), (_ID_HEADER, identity)]}
+                headers = message.get("headers", ())
+                made = next((f" {value.decode()}" for name, value in headers if name == b"location"), "")
+                message = {**message, "headers": [*headers, (_ID_HEADER, identity)]}
             await send(message)
 
         inner: dict[str, Any] = {**scope, "path": _path(scope)}

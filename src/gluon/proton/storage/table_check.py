@@ -39,6 +39,7 @@ def prepare_tables(connection: Connection, *, tables: Tables, create: bool) -> N
     if legacy:
         takeover.drop_rewrite(connection)
     takeover.add_revisions(connection, tables, existing)
+    takeover.add_requests(connection, existing)
     inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
         if table.name in existing:

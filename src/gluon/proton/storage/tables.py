@@ -168,6 +168,7 @@ def _outbox(metadata: MetaData) -> Table:
         Column("key", Text, nullable=False),
         Column("session", String(UUID_LENGTH)),
         Column("created_at", String(TIME_LENGTH), nullable=False),
+        Column("request", String(UUID_LENGTH + len("req-"))),
         Index("ix_outbox_session_id", "session", "id"),
         Index("ix_outbox_object", "proton", "object", "key", "id"),
         sqlite_autoincrement=True,  # An id must never come back: etcd remembers the highest.

@@ -44,6 +44,12 @@ def add_revisions(connection: Connection, tables: Tables, existing: set[str]) ->
                 connection.execute(text(f"ALTER TABLE {quoted} ADD COLUMN {REVISION} INTEGER NOT NULL DEFAULT 1"))
 
 
+def add_requests(connection: Connection, existing: set[str]) -> None:
+    """Gives an outbox that was made before it had one the column for requests' ids."""
+    if "outbox" in existing and not _has(connection, "outbox", "request"):
+        connection.execute(text("ALTER TABLE outbox ADD COLUMN request VARCHAR(40)"))
+
+
 def _has(connection: Connection, table: str, column: str) -> bool:
     return column in {found["name"] for found in inspect(connection).get_columns(table)}
 

@@ -11,6 +11,7 @@ from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import (
     NOBODY,
+    REQUEST,
     AppliedRecord,
     MalformedRecord,
     PortAnswer,
@@ -73,6 +74,7 @@ class Feed:
     def _desire(self, state: State, key: ObjectKey, value: bytes, revision: int) -> set[ObjectKey]:
         object_type = state.proton.objects[key.object]
         values = decode_attributes(value)
+        state.ask(key, str(values.pop(REQUEST, "")))
         token, inactive = split_port(values) if object_type.base is Base.PORT else ("", ())
         obj = Object(key, object_type.base, conform(object_type, values, key.key), revision)
         return state.desire(obj, token, inactive)

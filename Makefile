@@ -37,6 +37,16 @@ lint: $(READY) ## Style, types, import contracts, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate.py --check
 
+.PHONY: dist
+dist: $(READY) ## Builds the wheel, into dist/
+	@rm -f dist/*.whl
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+.PHONY: test-dist
+test-dist: dist ## Installs the wheel as its users do, and runs its programs: a minute or two
+	GLUON_WHEEL=$$(ls $(CURDIR)/dist/*.whl) $(BIN)/pytest tests/dist --timeout 600
+
 .PHONY: chaos
 chaos: $(READY) ## Kills, freezes, losses and restores under load, with many seeds (GLUON_SEEDS=20)
 	GLUON_SEEDS=$${GLUON_SEEDS:-20} $(BIN)/pytest tests/e2e/test_chaos.py tests/integration/shim -k "chaos or killed" --timeout 3600

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from gluon.shim import backend
 from gluon.shim import options as shim_options
 from gluon.shim.backend import Object
 from gluon.shim.plan import Callback
+from proton_pages import PROTONS, proton_page
+from reference_pages import metrics_page, rest_page
+from rules_page import rules_page
 
 MADE = "made by `make generate`"
 
@@ -73,24 +77,61 @@ def callbacks_page() -> str:
         for name in names:
             method = getattr(backend.Backend, name)
             lines += [f"### `{name}{_signature(method)}`", "", _text(method), ""]
-    lines += ["## What the backend says", ""]
+    lines += ["## Context", "", _text(backend.Context), "", *_assigned(backend.Context), ""]
     for method in (backend.Context.report, backend.Context.lost):
         lines += [f"### `context.{method.__name__}{_signature(method)}`", "", _text(method), ""]
+    lines += ["## Model", "", _text(backend.Model), "", "`len(model)`, `key in model` and `for key in model` work.", ""]
+    lines += _public(backend.Model, "model")
+    lines += ["## Object", "", _text(Object), "", "`obj[name]` is the value of an attribute.", "", *_fields(Object), ""]
+    lines += _public(Object, "obj")
     lines += ["## Values", ""]
-    for value in (backend.Binding, backend.Held, backend.CallContext, Object):
+    for value in (backend.Binding, backend.Held, backend.CallContext):
         lines += [f"### `{value.__name__}`", "", _text(value), "", *_fields(value), ""]
+    lines += ["## Exceptions", ""]
+    for error in (backend.RetryLater, backend.Refused):
+        lines += [f"### `{error.__name__}{_signature(error.__init__)}`", "", _text(error), ""]
     return "\n".join(lines)
 
 
+def _public(owner: type, instance: str) -> list[str]:
+    """Methods and properties with their types, in the order of the source."""
+    lines = []
+    for name, member in vars(owner).items():
+        if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
+            continue
+        getter = member.fget if isinstance(member, property) else member
+        assert getter is not None
+        returns = inspect.signature(getter).return_annotation
+        shown = f": {returns}" if isinstance(member, property) else _signature(getter)
+        lines += [f"### `{instance}.{name}{shown}`", "", _text(getter), ""]
+    return lines
+
+
+def _assigned(owner: type) -> list[str]:
+    """What `__init__` gives an instance, with the docstrings below each assignment."""
+    [definition] = ast.parse(inspect.getsource(owner)).body
+    assert isinstance(definition, ast.ClassDef)
+    [init] = [each for each in definition.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    types = {argument.arg: ast.unparse(argument.annotation) for argument in init.args.kwonlyargs if argument.annotation}
+    lines = []
+    for assignment, below in pairwise(init.body):
+        if isinstance(assignment, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            name = ast.unparse(assignment.targets[0]).removeprefix("self.")
+            lines.append(f"* `{name}: {types[name]}`: {' '.join(str(below.value.value).split())}")
+    return lines
+
+
 def _fields(value: type) -> list[str]:
-    """The fields of a class with the docstrings below them, which only its source has."""
+    """The fields of a class with their types and the docstrings below them, which only its source has."""
     [definition] = ast.parse(inspect.getsource(value)).body
     assert isinstance(definition, ast.ClassDef)
     lines = []
-    for field, below in pairwise(definition.body):
+    for field, below in pairwise([*definition.body, ast.Pass()]):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             said = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ""
-            lines.append(f"* `{field.target.id}`: {' '.join(str(said).split())}".removesuffix(": "))
+            default = f" = {ast.unparse(field.value)}" if field.value else ""
+            shown = f"`{field.target.id}: {ast.unparse(field.annotation)}{default}`"
+            lines.append(f"* {shown}: {' '.join(str(said).split())}".removesuffix(": "))
     return lines
 
 
@@ -102,7 +143,11 @@ def _text(method: object) -> str:
 
 
 def _signature(method: Callable[..., object]) -> str:
-    return f"({', '.join(list(inspect.signature(method).parameters)[1:])})"
+    """The parameters with their types, and what is returned."""
+    signature = inspect.signature(method)
+    parameters = list(signature.parameters.values())[1:]
+    shown = str(signature.replace(parameters=parameters)).replace("'", "")
+    return shown.removesuffix(" -> None")
 
 
 FILES: dict[str, Callable[[], str]] = {
@@ -110,6 +155,10 @@ FILES: dict[str, Callable[[], str]] = {
     "etc/proton-shim.conf": lambda: sample("gluon.shim"),
     "docs/reference/options.md": options_page,
     "docs/reference/callbacks.md": callbacks_page,
+    "docs/reference/rules.md": lambda: rules_page(MADE),
+    "docs/reference/rest.md": lambda: rest_page(MADE),
+    "docs/reference/metrics.md": lambda: metrics_page(MADE),
+    **{f"docs/reference/protons/{name}.md": partial(proton_page, name, MADE) for name in PROTONS},
 }
 
 

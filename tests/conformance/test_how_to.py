@@ -43,8 +43,8 @@ def test_every_file_of_the_page_is_tried(package: Package) -> None:
 
 def test_the_extras_that_it_names_exist(package: Package) -> None:
     named = [*package.project["dependencies"], *package.project["optional-dependencies"]["test"]]
-    extras = importlib.metadata.metadata("gluon").get_all("Provides-Extra")
-    assert {re.fullmatch(r"gluon\[(\w+)\]", requirement)[1] for requirement in named} <= set(extras)
+    extras = importlib.metadata.metadata("gluon-network").get_all("Provides-Extra")
+    assert {re.fullmatch(r"gluon-network\[(\w+)\]", requirement)[1] for requirement in named} <= set(extras)
 
 
 def test_its_table_of_overrides_is_the_suite() -> None:

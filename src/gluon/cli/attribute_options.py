@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
-from gluon.cli.global_options import GLOBAL_OPTIONS
 from gluon.contract.rest import Resource
 from gluon.schema import Attribute, AttributeType, Value
 
@@ -30,6 +31,11 @@ def changeable(resource: Resource) -> list[Attribute]:
 def filterable(resource: Resource) -> list[Attribute]:
     """The attributes that filter a list; `limit` and `marker` mean something else in a query."""
     return [a for a in resource.attributes if a.format != "json" and a.name not in ("limit", "marker")]
+
+
+def rules(resource: Resource) -> str:
+    """The rules between the attributes of an object, and between the objects, for a help text; empty for none."""
+    return f"rules: {'; '.join(resource.rules)}" if resource.rules else ""
 
 
 def add_attribute_options(
@@ -91,28 +97,6 @@ def placeholder(attribute: Attribute) -> str:
     return attribute.format or attribute.type.value
 
 
-def refuse_global_options(parser: argparse.ArgumentParser) -> None:
-    """Makes a global option after the command, where it isn't the command's own, explain itself."""
-    for name in GLOBAL_OPTIONS:
-        with contextlib.suppress(argparse.ArgumentError):
-            parser.add_argument(
-                f"--{name}", dest=argparse.SUPPRESS, action=_BeforeCommand, nargs="?", help=argparse.SUPPRESS
-            )
-
-
-class _BeforeCommand(argparse.Action):
-    """An option that stands in the wrong place."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,  # noqa: ARG002 - argparse's signature
-        values: object,  # noqa: ARG002 - argparse's signature
-        option_string: str | None = None,
-    ) -> None:
-        parser.error(f"{option_string} goes before the command")
-
-
 def _help(attribute: Attribute, *, creating: bool) -> str:
     """The attribute's description, its possible values, and the value that it gets when left out."""
     notes = []
@@ -124,8 +108,14 @@ def _help(attribute: Attribute, *, creating: bool) -> str:
         lowest = "" if attribute.minimum is None else attribute.minimum
         highest = "" if attribute.maximum is None else attribute.maximum
         notes.append(f"{lowest}..{highest}")
+    if attribute.excluded:
+        notes.append(f"not {', '.join(map(str, attribute.excluded))}")
     if attribute.is_list:
         notes.append("separated by commas")
+    if attribute.kind_of_address:
+        notes.append(attribute.kind_of_address)
+    if attribute.immutable:
+        notes.append("never changes")
     if creating:
         notes += _when_left_out(attribute)
     description = attribute.description.strip()
@@ -164,22 +154,24 @@ def unicode_text(text: str) -> str:
     return text
 
 
+_is_integer = re.compile(r"-?(?:0|[1-9][0-9]*)").fullmatch
+_is_number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
+"""JSON's spellings: Python's own would also take `1_0`, blanks and the digits of other scripts."""
+
+
 def _integer(text: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
+        if _is_integer(text):
+            return int(text)
+    except ValueError:  # thousands of digits
+        pass
+    raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}")
 
 
 def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    if _is_integer(text):
+        return _integer(text)
+    number = float(text) if _is_number(text) else math.nan
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
     return number
@@ -194,6 +186,16 @@ def _boolean(text: str) -> bool:
 def _json(text: str) -> Value:
     try:
         value: Value = msgspec.json.decode(unicode_text(text))
-    except (msgspec.DecodeError, RecursionError) as error:
+        json.loads(text, object_pairs_hook=_members)
+    except (ValueError, RecursionError) as error:  # msgspec.DecodeError is a ValueError
         raise argparse.ArgumentTypeError(f"expected JSON text, got {text!r} ({error})") from None
     return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> None:
+    """Refuses a name that is given twice: msgspec, and the server behind it, would see the last one only."""
+    names = set()
+    for name, _ in pairs:
+        if name in names:
+            raise ValueError(f"the name {name!r} is given twice")
+        names.add(name)

@@ -9,6 +9,7 @@ import msgspec
 from gluon.contract.rest import Resource
 from gluon.schema import META_ATTRIBUTES, Attribute, Value
 from gluon.sdk import UsageError
+from gluon.terminal import escaped
 
 SHORT = 5
 """Columns of a list unless more are asked for: about what a terminal has room for."""
@@ -60,7 +61,16 @@ def check_columns(names: Sequence[str], known: Sequence[str]) -> None:
 def row(attributes: Mapping[str, Value], columns: Sequence[str], output_format: str) -> tuple[Value, ...]:
     """One object's values for those columns, as the output format wants them."""
     values = (attributes.get(name) for name in columns)
-    return tuple(values) if output_format in NATIVE_FORMATS else tuple(map(cell, values))
+    if output_format in NATIVE_FORMATS:
+        return tuple(values)
+    # A shell is given the text itself; its formatter quotes it.
+    shown = map(cell, values) if output_format == "shell" else (escaped_cell(cell(value)) for value in values)
+    return tuple(shown)
+
+
+def escaped_cell(value: str | float) -> str | int | float:
+    """A cell that stays on its line and can't act on a terminal."""
+    return escaped(value) if isinstance(value, str) else value
 
 
 def cell(value: Value) -> str | int | float:

@@ -1,4 +1,4 @@
-"""The commands: five for every resource, `proton-list`, and cliff's own two."""
+"""The commands: five for every resource, `proton-list` and `help`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import Any, ClassVar
 
 from cliff import command, lister, show
 from cliff.app import App
-from cliff.complete import CompleteCommand
 from cliff.help import HelpCommand
 
 from gluon.cli import attribute_options as options
+from gluon.cli import names
 from gluon.cli.columns import all_columns, check_columns, row, short_columns, sort_rows
+from gluon.cli.output import ShellFormatter
 from gluon.contract.rest import Resource
 from gluon.schema import Value
-from gluon.sdk import Client, UsageError
+from gluon.sdk import Client, ClientError, RequestRefused, UsageError
+from gluon.terminal import escaped
+
+
+class PartlyDone(Exception):
+    """Some of several objects were deleted and others not; each failure was said when it happened."""
 
 
 class BaseCommand(command.Command):
@@ -31,7 +37,6 @@ class BaseCommand(command.Command):
         parser.allow_abbrev = False
         needed = self.add_arguments(parser)
         parser.usage = " ".join([prog_name, *needed, "[options]"]).replace("%", "%%")
-        options.refuse_global_options(parser)
         return parser
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:  # noqa: ARG002 - for subclasses
@@ -55,14 +60,31 @@ class ResourceCommand(BaseCommand):
     def add_key(self, parser: argparse.ArgumentParser) -> str:
         """Asks for the object's key; returns how the usage shows it."""
         shown = f"<{self.resource.primary_key}>"
-        parser.add_argument(
-            "key", metavar=shown, type=options.unicode_text, help=f"key of the {self.resource.resource_name}"
-        )
+        parser.add_argument("key", metavar=shown, type=options.unicode_text, help=self.key_help())
         return shown
+
+    def key_help(self) -> str:
+        """Says what stands for an object."""
+        name = self.resource.resource_name
+        has_name = any(attribute.name == "name" for attribute in self.resource.attributes)
+        return f"key of the {name}" + (", or its name where no other one has it" if has_name else "")
+
+    def key(self, text: str) -> str:
+        """The key of the object that the argument names."""
+        return names.key_of(self.client, self.resource, text)
+
+    def given(self, arguments: argparse.Namespace) -> dict[str, Value]:
+        """The attributes that the command line gives."""
+        return names.with_keys(self.client, self.resource, options.given(arguments))
 
 
 class ShowCommand(ResourceCommand, show.ShowOne):
     """A command whose result is one object."""
+
+    def _load_formatter_plugins(self) -> Any:
+        plugins = super()._load_formatter_plugins()
+        plugins["shell"].obj = ShellFormatter()
+        return plugins
 
     def result(
         self, arguments: argparse.Namespace, attributes: dict[str, Value]
@@ -80,6 +102,10 @@ class ShowCommand(ResourceCommand, show.ShowOne):
 class Create(ShowCommand):
     """`<name>-create`."""
 
+    def get_epilog(self) -> str:
+        """The rules that the object has to keep beside those of its attributes."""
+        return options.rules(self.resource)
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """One option for each attribute that isn't read-only."""
         settable = options.settable(self.resource)
@@ -89,7 +115,7 @@ class Create(ShowCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Creates the object and shows it."""
         self.check(parsed_args)
-        attributes = self.client.create(self.resource.resource_name, options.given(parsed_args))
+        attributes = self.client.create(self.resource.resource_name, self.given(parsed_args))
         return self.result(parsed_args, attributes)
 
 
@@ -103,11 +129,15 @@ class Show(ShowCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Shows the object."""
         self.check(parsed_args)
-        return self.result(parsed_args, self.client.show(self.resource.resource_name, parsed_args.key))
+        return self.result(parsed_args, self.client.show(self.resource.resource_name, self.key(parsed_args.key)))
 
 
 class Update(ShowCommand):
     """`<name>-update`."""
+
+    def get_epilog(self) -> str:
+        """The rules that the object has to keep beside those of its attributes."""
+        return options.rules(self.resource)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """The key, `--unset`, and one option for each attribute that may change."""
@@ -129,14 +159,14 @@ class Update(ShowCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Changes the object and shows it."""
         self.check(parsed_args)
-        attributes = options.given(parsed_args)
+        given = options.given(parsed_args)
         for name in parsed_args.unset:
-            if attributes.get(name) is not None:
+            if given.get(name) is not None:
                 raise UsageError(f"{name} is both given and unset; do one of them")
-            attributes[name] = None
-        if not attributes:
+        if not given and not parsed_args.unset:
             raise UsageError("nothing to change: give an attribute's new value, or --unset <attribute>")
-        attributes = self.client.update(self.resource.resource_name, parsed_args.key, attributes)
+        changed = {**self.given(parsed_args), **dict.fromkeys(parsed_args.unset)}
+        attributes = self.client.update(self.resource.resource_name, self.key(parsed_args.key), changed)
         return self.result(parsed_args, attributes)
 
 
@@ -144,14 +174,45 @@ class Delete(ResourceCommand):
     """`<name>-delete`."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
-        """The key."""
-        return [self.add_key(parser)]
+        """The keys."""
+        shown = f"<{self.resource.primary_key}>"
+        parser.add_argument("keys", metavar=shown, nargs="+", type=options.unicode_text, help=self.key_help())
+        return [f"{shown} [{shown} ...]"]
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        """Deletes the object."""
-        self.client.delete(self.resource.resource_name, parsed_args.key)
+        """Deletes the objects, each of them even though another one can't be.
+
+        Raises:
+            ClientError: none was deleted.
+            PartlyDone: some were.
+        """
+        # All names first: a mistake in one of them is found before anything is deleted.
+        keys = list(dict.fromkeys(self.key(text) for text in parsed_args.keys))
+        failures = [error for key in keys if (error := self._delete(key))]
+        if not failures:
+            return
+        for error in failures[:-1]:
+            self.app.LOG.error(error)
+        if len(failures) == len(keys):
+            raise _worst(failures)
+        self.app.LOG.error(failures[-1])
+        raise PartlyDone(f"{len(keys) - len(failures)} of {len(keys)} were deleted")
+
+    def _delete(self, key: str) -> ClientError | None:
+        name = self.resource.resource_name
+        try:
+            self.client.delete(name, key)
+        except ClientError as error:
+            return error
         if self.app.options.verbose_level:
-            self.app.stdout.write(f"Deleted {self.resource.resource_name} {parsed_args.key}\n")
+            self.app.stdout.write(f"Deleted {name} {escaped(key)}\n")
+        return None
+
+
+def _worst(failures: Sequence[ClientError]) -> ClientError:
+    """The one whose exit code holds for all of them: whoever got no answer can't say that nothing changed."""
+    unsure = [error for error in failures if not isinstance(error, RequestRefused | UsageError)]
+    return unsure[-1] if unsure else failures[-1]
 
 
 class ListCommand(BaseCommand, lister.Lister):
@@ -170,9 +231,27 @@ class ListCommand(BaseCommand, lister.Lister):
         sort_rows(objects, arguments.sort_columns, descending=arguments.sort_direction == "desc")
         return columns, [row(o, columns, arguments.formatter) for o in objects]
 
+    def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Any) -> int:
+        """Writes the table; in place of an empty one, that there is nothing."""
+        if not data and parsed_args.formatter == "table" and not parsed_args.print_empty:
+            self.app.stdout.write(f"There are no {self.items}.\n")
+            return 0
+        result: int = super().produce_output(parsed_args, column_names, data)
+        return result
+
+    @property
+    def items(self) -> str:
+        """The name of what is listed, in the plural."""
+        return "protons"
+
 
 class List(ResourceCommand, ListCommand):
     """`<name>-list`."""
+
+    @property
+    def items(self) -> str:
+        """The name of the collection."""
+        return self.resource.plural_name
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """`--long`, `--limit`, `--marker`, and one filter an attribute."""
@@ -190,7 +269,7 @@ class List(ResourceCommand, ListCommand):
             self.resource.resource_name,
             limit=parsed_args.limit,
             marker=parsed_args.marker,
-            **options.given(parsed_args),
+            **self.given(parsed_args),
         )
         everything = parsed_args.long or parsed_args.columns
         return self.result(parsed_args, objects, known if everything else short_columns(self.resource))
@@ -210,16 +289,6 @@ class ProtonList(ListCommand):
             for p in self.client.protons()
         ]
         return self.result(parsed_args, protons, columns)
-
-
-class Complete(CompleteCommand):
-    """`complete`."""
-
-    _description = "Print a completion script for the shell"
-
-    def get_actions(self, command: list[str]) -> list[argparse.Action]:
-        """The options of a command, without those that only explain a mistake."""
-        return [a for a in super().get_actions(command) if a.help is not argparse.SUPPRESS]
 
 
 class Help(HelpCommand):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gluon.sdk import DEFAULT_TIMEOUT
@@ -14,8 +15,12 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 2705
 MAX_PORT = 65535
 
-GLOBAL_OPTIONS = ("host", "port", "api", "timeout", "version", "verbose", "quiet", "debug")
-"""Their long names, apart from `help`, which a command has too."""
+WITH_VALUE = ("--host", "--port", "--api", "--timeout")
+WITHOUT_VALUE = ("--version", "--verbose", "--quiet", "--debug", "-q")
+"""All of them but `--help`, which a command has too."""
+
+_is_number = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
+_is_verbosity = re.compile(r"-v+").fullmatch
 
 EPILOG = """\
 The commands are generated from the schema that the server serves: <name>-create, -list, -show,
@@ -26,9 +31,11 @@ and -delete for its port, and `proton-list`.  `protonclient help` lists them, `p
 exit codes:
   0    done
   1    the server refused the request and changed nothing
-  2    wrong usage; nothing was sent
+  2    wrong usage; nothing was changed
   3    the server can't be reached, gives no answer, or failed
+  4    some of several objects were deleted, others not
   70   a fault in protonclient
+  74   standard output can't be written; what the command did is done
   130  interrupted
 """
 
@@ -37,7 +44,7 @@ class GlobalOptions(argparse.ArgumentParser):
     """Parses the options up to the command, and leaves the command and the rest alone.
 
     An attribute of a model may be called `host` or `port`: what follows the command belongs to
-    the command.
+    the command, unless it has no such option (`moved_before`).
     """
 
     def __init__(self, description: str, version: str) -> None:
@@ -112,6 +119,39 @@ class GlobalOptions(argparse.ArgumentParser):
         self.exit(2, f"protonclient: {message}\nSee 'protonclient --help'.\n")
 
 
+def has_late(words: Sequence[str]) -> bool:
+    """Whether a global option may stand among the words that follow the command."""
+    return bool(moved_before(words, ())[0])
+
+
+def moved_before(words: Sequence[str], own: Collection[str]) -> tuple[list[str], list[str]]:
+    """Takes the global options out of the words that follow a command.
+
+    Args:
+        words: what follows the command.
+        own: options that the command has itself; these stay its own.
+
+    Returns:
+        The global options with their values, and all other words.
+    """
+    moved: list[str] = []
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        option = word.partition("=")[0]
+        if word == "--":
+            kept += [word, *rest]
+        elif option in WITH_VALUE and option not in own:
+            moved.append(word)
+            if option == word:
+                moved += [value for value in (next(rest, None),) if value is not None]
+        elif (word in WITHOUT_VALUE or _is_verbosity(word)) and word not in own:
+            moved.append(word)
+        else:
+            kept.append(word)
+    return moved, kept
+
+
 def server_url(options: argparse.Namespace) -> str:
     """The URL of the server that the options name."""
     host = f"[{options.host}]" if ":" in options.host else options.host
@@ -132,10 +172,7 @@ def _port(text: str) -> int:
 
 
 def _timeout(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = float(text) if _is_number(text) else math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
     return seconds

@@ -14,6 +14,7 @@ from gluon.cli.commands import ListCommand, ResourceCommand, ShowCommand, comman
 from gluon.contract.rest import PortBinding, Resource
 from gluon.schema import Value
 from gluon.sdk import Client
+from gluon.terminal import escaped
 
 SHORT_COLUMNS = ("host", "status", "vif_type", "vnic_type", "status_reason")
 SETTABLE = ("vnic_type", "profile")
@@ -54,7 +55,7 @@ class PortBindingCreate(_OfAHost, ShowCommand):
         """Prepares the port on the host and shows the binding."""
         self.check(parsed_args)
         given: Mapping[str, Any] = options.given(parsed_args)
-        binding = self.client.create_port_binding(parsed_args.key, parsed_args.bound_host, **given)
+        binding = self.client.create_port_binding(self.key(parsed_args.key), parsed_args.bound_host, **given)
         return self.result(parsed_args, binding)
 
 
@@ -64,7 +65,9 @@ class PortBindingShow(_OfAHost, ShowCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Shows the binding."""
         self.check(parsed_args)
-        return self.result(parsed_args, self.client.show_port_binding(parsed_args.key, parsed_args.bound_host))
+        return self.result(
+            parsed_args, self.client.show_port_binding(self.key(parsed_args.key), parsed_args.bound_host)
+        )
 
 
 class PortBindingActivate(_OfAHost, ShowCommand):
@@ -73,7 +76,9 @@ class PortBindingActivate(_OfAHost, ShowCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         """Activates the binding and shows it."""
         self.check(parsed_args)
-        return self.result(parsed_args, self.client.activate_port_binding(parsed_args.key, parsed_args.bound_host))
+        return self.result(
+            parsed_args, self.client.activate_port_binding(self.key(parsed_args.key), parsed_args.bound_host)
+        )
 
 
 class PortBindingDelete(_OfAHost):
@@ -81,14 +86,19 @@ class PortBindingDelete(_OfAHost):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Removes the binding."""
-        port, host = parsed_args.key, parsed_args.bound_host
+        port, host = self.key(parsed_args.key), parsed_args.bound_host
         self.client.delete_port_binding(port, host)
         if self.app.options.verbose_level:
-            self.app.stdout.write(f"Deleted the binding of {self.resource.resource_name} {port} to {host}\n")
+            self.app.stdout.write(f"Deleted the binding of {self.resource.resource_name} {port} to {escaped(host)}\n")
 
 
 class PortBindingList(_OfAPort, ListCommand):
     """`port-binding-list`."""
+
+    @property
+    def items(self) -> str:
+        """The name of the collection."""
+        return "bindings"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """The port's key, and `--long`."""
@@ -100,7 +110,7 @@ class PortBindingList(_OfAPort, ListCommand):
         """Lists the bindings, sorted by host unless told otherwise."""
         known = self.known_columns()
         check_columns([*parsed_args.columns, *parsed_args.sort_columns], known)
-        bindings: list[dict[str, Value]] = self.client.list_port_bindings(parsed_args.key)
+        bindings: list[dict[str, Value]] = self.client.list_port_bindings(self.key(parsed_args.key))
         everything = parsed_args.long or parsed_args.columns
         return self.result(parsed_args, bindings, known if everything else SHORT_COLUMNS)
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from gluon.schema.types import Value
+from gluon.schema.types import ObjectType, Value
 
 BINDING_FAILED = "binding_failed"
 """vif_type of a port whose bind was tried and refused; Nova reschedules on it."""
@@ -38,6 +38,8 @@ class WantedBinding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 TOKEN = "binding:token"  # noqa: S105 - the name of a member
 INACTIVE = "binding:inactive"
 """Members of a published port beside its attributes.  No attribute has a colon in its name."""
+REQUEST = "request:id"
+"""Member of any published object: the id that the client gave to the request that last changed it; absent: none."""
 
 
 class BindingAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -275,6 +277,38 @@ _attributes_decoder = msgspec.json.Decoder(dict[str, Any])
 def encode_attributes(attributes: Mapping[str, Value]) -> bytes:
     """The value of a `/proton/` key: attributes by name, in JSON's native types, names sorted."""
     return _encoder.encode(dict(attributes))
+
+
+ETCD_REQUEST = 3 * 2**19
+"""Most bytes of a request to etcd: 1.5 MiB, the default of its --max-request-bytes."""
+RESERVED = 64 * 1024
+"""Bytes of a request that are left for what stands beside the attributes: keys, the fence, the result of a bind."""
+LARGEST_OBJECT = (ETCD_REQUEST - RESERVED) // 2
+"""Largest `recorded_size`.  A shim's record has an object twice, as it was applied and as it is about to be
+(`AppliedRecord.attempt`), and must fit one request: an object beyond half of that could be published, but
+never be changed."""
+
+_DIGEST = len('"":"0123456789abcdef",/')
+
+
+def recorded_size(object_type: ObjectType, attributes: Mapping[str, Value]) -> dict[str, int]:
+    """Bytes that each attribute takes in a shim's record, once; their sum is compared with `LARGEST_OBJECT`.
+
+    Args:
+        object_type: the object's.
+        attributes: canonical; what the server itself sets is not published, and not counted.
+    """
+    sizes: dict[str, int] = {}
+    for name, attribute in object_type.attributes.items():
+        if attribute.read_only:
+            continue
+        value = attributes.get(name)
+        sizes[name] = len(_encoder.encode(value)) + len(name) + len('"":,')
+        if attribute.reference and attribute.is_list:
+            # The record has a digest of each object that the list names (`AppliedRecord.references`).
+            overhead = len(attribute.reference) + _DIGEST
+            sizes[name] += sum(len(item.encode()) + overhead for item in attribute.items(value))
+    return sizes
 
 
 def encode_port(attributes: Mapping[str, Value], token: str, inactive: Iterable[WantedBinding] = ()) -> bytes:

@@ -1,5 +1,6 @@
 """The REST API as types: paths, the served schema, the error body.
 
+    GET    /                                                     the versions, as OpenStack's services list them
     GET    /proton/                                              ProtonList
     GET    /proton/<proton>/                                     VersionList
     GET    /proton/<proton>/v1.0/                                ResourceList, the served schema
@@ -21,7 +22,11 @@ A port has bindings to hosts, as in Neutron's extension of that name; one of the
 
 Whatever fails answers with an `ErrorBody`.  Beside its attributes every object carries
 `gluon.schema.META_ATTRIBUTES`, which only the server sets: created_at and updated_at (RFC 3339,
-UTC), and status_reason: why a controller has not applied the object, null while nothing is wrong.
+UTC), status_reason: why a controller has not applied the object, null while nothing is wrong; and
+revision_number, which grows with each change.
+
+An answer with one object has an ETag.  `If-Match` with that, or with `revision_number=<n>` as in
+Neutron, has PUT and DELETE change the object only as long as nobody else has: else 412.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ from msgspec import Struct
 from gluon.schema.types import Attribute, ObjectType, Proton, Value
 
 ROOT = "/proton/"
+REQUEST_ID = "X-Openstack-Request-Id"
+"""The header with the request's id, in both directions: `req-` and a uuid."""
 
 BINDINGS = "bindings"
 """The segment below a port where its bindings are served."""
@@ -95,6 +102,8 @@ class Resource(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`resource_name` of the parent; empty for none."""
     parent_key: str = ""
     description: str = ""
+    rules: tuple[str, ...] = ()
+    """The rules between its attributes and between its objects, a sentence each."""
     links: tuple[Link, ...] = ()
 
     @property
@@ -151,7 +160,8 @@ class Error(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The HTTP status."""
     code: str
     """One word for programs: bad_request, invalid_attributes, not_found, method_not_allowed,
-    duplicate, in_use, reference_missing, conflict, too_large, unavailable, internal."""
+    duplicate, in_use, reference_missing, conflict, precondition_failed, too_large, header_too_large,
+    unsupported_media_type, timeout, unavailable, internal."""
     message: str
     """One sentence: what happened, to what, and what to do."""
     details: tuple[ErrorDetail, ...] = ()
@@ -195,5 +205,6 @@ def resource(proton: Proton, object_type: ObjectType) -> Resource:
         parent=parent.api.name if parent else "",
         parent_key=object_type.api.parent_key,
         description=object_type.description,
+        rules=object_type.sentences,
         links=(Link(href=collection_path(proton, object_type)),),
     )

@@ -9,6 +9,7 @@ one moves all later calls to the next.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from gluon.etcd.endpoints import Endpoints
 from gluon.etcd.errors import InvalidRequest
 
 logger = logging.getLogger(__name__)
+
+# gRPC's core writes a line of its own to standard error for each handshake that fails, past every log
+# and its level.  All of it is in the errors that reach us, which are told once.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     # The transport's own liveness check; without the third it stops once no call is active, and

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Self
 
 from gluon.etcd import wire
 from gluon.etcd.endpoints import Endpoints
-from gluon.etcd.errors import ClusterReplaced, Compacted, PermissionDenied, TimedOut
+from gluon.etcd.errors import ClusterReplaced, Compacted, EtcdError, PermissionDenied, TimedOut
 from gluon.etcd.history import History
 from gluon.etcd.lease import Lease
 from gluon.etcd.lease_keeper import OnStall
@@ -16,6 +17,10 @@ from gluon.etcd.transport import Transport
 from gluon.etcd.types import Compare, Get, KeyValue, Op, Page, Status, TxnResult
 
 _SMALLEST_PAGE = 1_000
+
+
+SAME_OUTAGE = 1.0
+"""Seconds within which failures of one kind are one outage, whoever of a client's users meets it."""
 
 
 class Client:
@@ -33,6 +38,7 @@ class Client:
         self.transport = Transport(endpoints)
         self.history = History()
         """What this client knows of the etcd it speaks to."""
+        self._told: dict[type[EtcdError], float] = {}
 
     async def __aenter__(self) -> Self:
         """Opens the client without connecting.
@@ -46,6 +52,13 @@ class Client:
     async def __aexit__(self, *exc_info: object) -> None:
         """Closes the connections."""
         await self.transport.channels.close()
+
+    def is_news(self, error: EtcdError) -> bool:
+        """Whether to tell of an outage; not if another user of this client has told of the same a moment ago."""
+        now = time.monotonic()
+        before = self._told.get(type(error))
+        self._told[type(error)] = now
+        return before is None or now - before > SAME_OUTAGE
 
     def forget_history(self) -> None:
         """Takes the etcd that answers now for the one to speak to, if the one known so far was replaced.

@@ -51,6 +51,11 @@ _BY_CODE: dict[grpc.StatusCode, type[EtcdError]] = {
 }
 
 
+_CERTIFICATE_ALERTS = ("ALERT_BAD_CERTIFICATE", "CERTIFICATE_REQUIRED", "ALERT_UNKNOWN_CA")
+_CERTIFICATE_ADVICE = (
+    "it asks for a client certificate and has got none, or none that it trusts; give it one with its key"
+    " (etcd_cert_file, etcd_key_file)"
+)
 _ADVICE = (
     "to make room, compact and defragment it or raise --quota-backend-bytes, then disarm its alarm"
     " (etcdctl alarm disarm)"
@@ -76,6 +81,8 @@ def translate(error: Failed, what: str, host: str, user: str = "") -> EtcdError:
     if kind is AuthenticationFailed or kind is PermissionDenied:
         return kind(f"etcd {host} refuses {who(user)}: {what}: {sentence}")
     if never_sent(error):
+        if any(alert in sentence for alert in _CERTIFICATE_ALERTS):
+            return kind(f"etcd {host} is unreachable: {what}: {_CERTIFICATE_ADVICE}")
         return kind(f"etcd {host} is unreachable: {what}: {sentence}")
     return kind(f"etcd {host}: {what}: {sentence}")
 

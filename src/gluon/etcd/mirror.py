@@ -189,7 +189,8 @@ class Mirror:
         """Notes an outage, logs it when it is news, and says how long to wait."""
         repeated = type(self.outage) is type(error)
         if not repeated:
-            logger.warning("%s; trying again until it works", error)
+            level = logging.WARNING if self._client.is_news(error) else logging.DEBUG
+            logger.log(level, "%s; trying again until it works", error)
         self.connected = False
         self.outage = error
         if isinstance(error, Compacted):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon.schema import ModelError, Proton, parse_proton
+from gluon.schema import ModelError, Proton, find_faults, parse_proton
 
 ALL = "*"
 """Stands for all protons."""
@@ -50,6 +50,28 @@ def load(names: Sequence[str], model_dirs: Sequence[Path] = ()) -> dict[str, Pro
             raise ModelError(f"no such proton; available: {', '.join(sorted(files))} (in {where})", file=name)
         wanted.update(dict.fromkeys(sorted(files) if name == ALL else [name]))
     return {name: _load(name, files[name]) for name in wanted}
+
+
+def faults(file: Path) -> list[ModelError]:
+    """All faults of one model at once; a load ends at the first one.
+
+    Args:
+        file: an `api.yaml` in the folder of its proton.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return [ModelError(f"cannot read the model: {error}", file=str(file))]
+    found = find_faults(str(file), text, lambda imported: _read_import(file, imported))
+    if not found:
+        try:
+            _load(file.resolve().parent.name, file)
+        except ModelError as error:
+            found.append(error)
+    shipped = SHIPPED / file.resolve().parent.name / MODEL_FILE
+    if shipped.exists() and shipped != file.resolve():
+        found.append(ModelError(f"a proton of this name is already in {shipped}; rename this one", file=str(file)))
+    return found
 
 
 def _find(model_dirs: Sequence[Path]) -> dict[str, Path]:

@@ -9,7 +9,21 @@ from typing import Any
 
 from oslo_config import cfg, iniparser
 
+from gluon.distribution import version
+from gluon.process.logs import LogSettings
 from gluon.process.run import StartFailed
+
+CLI_OPTIONS: list[cfg.Opt] = [
+    cfg.BoolOpt("debug", default=False, help="Log at level DEBUG, whatever log_level says."),
+    cfg.StrOpt(
+        "log-file",
+        default="",
+        deprecated_name="logfile",
+        help="File that messages are appended to; it may be moved away by logrotate. Empty: standard output.",
+    ),
+    cfg.BoolOpt("use-json", default=False, help="Log one JSON object a line instead of text."),
+]
+"""Options of the command line as well: `--debug`, `--log-file` and its name of 2017, `--logfile`, `--use-json`."""
 
 LOG_OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
@@ -17,18 +31,52 @@ LOG_OPTIONS: list[cfg.Opt] = [
         default="INFO",
         choices=["DEBUG", "INFO", "WARNING", "ERROR"],
         ignore_case=True,
-        help="The least severe messages that are logged, to standard output.",
+        help="The least severe messages that are logged.",
     ),
+    *CLI_OPTIONS,
 ]
 
+PROJECT = "gluon"
 
-def read(program: str, options: Mapping[str, Sequence[cfg.Opt]], argv: Sequence[str] | None) -> cfg.ConfigOpts:
+
+def log_settings(conf: cfg.ConfigOpts) -> LogSettings:
+    """How to log, from a configuration that has `LOG_OPTIONS`."""
+    return LogSettings(
+        level="DEBUG" if conf.debug else conf.log_level,
+        file=Path(conf.log_file) if conf.log_file else None,
+        as_json=conf.use_json,
+    )
+
+
+def default_files(program: str, sample: str) -> list[str]:
+    """The configuration files that are there: `gluon.conf`, that of the program, and that of the sample.
+
+    Each is looked for in `~/.gluon`, `~`, `/etc/gluon` and `/etc`, in this order.
+
+    Args:
+        program: e.g. `proton-server`.
+        sample: the sample's name without `.conf`, e.g. `proton`, as the documentation names the file.
+    """
+    found = [*cfg.find_config_files(PROJECT, program), *cfg.find_config_files(PROJECT, sample)]
+    return list(dict.fromkeys(found))
+
+
+def default_directories(program: str, sample: str) -> list[str]:
+    """The configuration directories that are there, `proton.conf.d` and so on, found as the files are."""
+    found = [*cfg.find_config_dirs(PROJECT, program), *cfg.find_config_dirs(PROJECT, sample)]
+    return list(dict.fromkeys(found))
+
+
+def read(
+    program: str, options: Mapping[str, Sequence[cfg.Opt]], argv: Sequence[str] | None, *, sample: str = ""
+) -> cfg.ConfigOpts:
     """Reads the command line and the files that `--config-file` and `--config-dir` name.
 
     Args:
-        program: the program's name, for usage and for the default files of oslo.config.
+        program: the program's name, for usage and for the default files.
         options: by group; `DEFAULT` is the group of options without a section.
         argv: the arguments; None for those of this process.
+        sample: the sample's name without `.conf`; see `default_files`.
 
     Returns:
         The oslo.config namespace, e.g. `.api.port`.
@@ -40,8 +88,16 @@ def read(program: str, options: Mapping[str, Sequence[cfg.Opt]], argv: Sequence[
     conf = cfg.ConfigOpts()
     for group, opts in options.items():
         conf.register_opts(opts, group=None if group == "DEFAULT" else group)
+    conf.register_cli_opts(CLI_OPTIONS)
     try:
-        conf(args=argv, project="gluon", prog=program)
+        conf(
+            args=argv,
+            project=PROJECT,
+            prog=program,
+            version=f"{program} {version()}",
+            default_config_files=default_files(program, sample or program),
+            default_config_dirs=default_directories(program, sample or program),
+        )
         for group, opts in options.items():
             section = conf if group == "DEFAULT" else conf[group]
             for opt in opts:
@@ -61,6 +117,30 @@ def _sentence(error: Exception) -> str:
     return str(error)
 
 
+OF_2017 = {
+    "keystone_authtoken": "requests are not authenticated yet: take the section away, set [api] auth_strategy = "
+    "noauth, and put a proxy that asks Keystone in front",
+    "oslo_policy": "policies are not enforced yet: take the section away",
+    "oslo_concurrency": "nothing reads it any more: take the section away",
+}
+"""Sections that a configuration of 2017 may have, and what to do about them."""
+
+_LOG_FORMAT = "the format is fixed, or JSON with use_json = true: take it away"
+OPTIONS_OF_2017 = {
+    "verbose": "take it away: log_level and debug say what is logged",
+    "log_dir": "write the whole path as log_file",
+    "log_config_append": _LOG_FORMAT,
+    "logging_context_format_string": _LOG_FORMAT,
+    "logging_default_format_string": _LOG_FORMAT,
+    "log_date_format": _LOG_FORMAT,
+    "default_log_levels": "take it away: log_level and debug say what is logged",
+    "use_syslog": "take it away: log to standard output, and let the supervisor pass it on",
+    "use_stderr": "take it away: messages go to standard output or to log_file",
+    "state_path": "take it away: write absolute paths",
+}
+"""Options of `[DEFAULT]` in 2017, and what to do about them."""
+
+
 def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]]) -> None:
     """Refuses a configuration file that names a section or an option that nothing reads.
 
@@ -73,16 +153,31 @@ def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]
     Raises:
         StartFailed: names the file, and the option that may have been meant.
     """
-    known = {section: {option.dest for option in found} for section, found in options.items()}
+    known = _known(options)
     for file in _files(conf):
         sections: dict[str, dict[str, Any]] = {}
         cfg.ConfigParser(file, sections).parse()
         for section, written in sections.items():
+            if section in OF_2017 and section not in known:
+                raise StartFailed(f"{file}: [{section}]: {OF_2017[section]}")
             if section not in known:
                 raise StartFailed(f"{file}: there is no section [{section}]{_meant(section, known)}")
             for name in written:
+                if section == "DEFAULT" and name in OPTIONS_OF_2017:
+                    raise StartFailed(f"{file}: [DEFAULT] {name}: {OPTIONS_OF_2017[name]}")
                 if name.replace("-", "_") not in known[section]:
                     raise StartFailed(f"{file}: [{section}] has no option {name}{_meant(name, known[section])}")
+
+
+def _known(options: Mapping[str, Iterable[cfg.Opt]]) -> dict[str, set[str]]:
+    """The names by section, with the earlier names and sections of an option."""
+    known: dict[str, set[str]] = {section: set() for section in options}
+    for section, found in options.items():
+        for option in found:
+            known[section].add(option.dest)
+            for old in option.deprecated_opts:
+                known.setdefault(old.group or section, set()).add((old.name or option.dest).replace("-", "_"))
+    return known
 
 
 def _files(conf: cfg.ConfigOpts) -> Iterator[str]:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gluon.process import guard
 from gluon.process.http import EmbeddedServer, listen
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ Checks: TypeAlias = Mapping[str, Callable[[], Awaitable[Check]]]
 
 CHECK_TIMEOUT = 2.0
 """Longest time that one check may take, in seconds."""
+MOST_CONNECTIONS = 100
+"""Most connections of `serving`: few programs ask for the state of a process."""
 
 
 def routes(
@@ -110,7 +113,15 @@ async def serving(host: str, port: int, served: Sequence[Route]) -> AsyncIterato
     """
     listening = listen(host, port)
     config = uvicorn.Config(
-        Starlette(routes=list(served)), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        Starlette(routes=list(served)),
+        http=guard.protocol(guard.Limits(connections=MOST_CONNECTIONS)),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
     )
     server = EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="health")

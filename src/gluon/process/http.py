@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
+import os
 import socket
 from collections.abc import Generator
 
 import uvicorn
 
 from gluon.process.run import StartFailed
+
+log = logging.getLogger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -38,9 +43,36 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class EmbeddedServer(uvicorn.Server):
-    """uvicorn that leaves the signals to the process (`gluon.process.run`)."""
+    """uvicorn that leaves the signals to the process (`gluon.process.run`), and says when descriptors run out.
+
+    The event loop's way of dealing with that is to close each connection as soon as it has come, and
+    to tell nobody.  So it is found out here, ten times a second.
+    """
+
+    _out_of_descriptors = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looks whether another file could be opened, beside uvicorn's own work."""
+        out = not _can_open()
+        if out and not self._out_of_descriptors:
+            log.error(
+                "out of file descriptors: connections are closed as they come, and files can't be opened; raise the "
+                "limit (LimitNOFILE of systemd, ulimit -n)"
+            )
+        elif self._out_of_descriptors and not out:
+            log.info("there are file descriptors again")
+        self._out_of_descriptors = out
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Captures none."""
         yield
+
+
+def _can_open() -> bool:
+    try:
+        os.close(os.dup(0))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import uvloop
 
 from gluon.process import logs
+from gluon.process.logs import LogSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ class Settings(Protocol):
     """The settings that every program has."""
 
     @property
-    def log_level(self) -> str:
-        """The least severe messages that are logged."""
+    def log(self) -> LogSettings:
+        """Where messages go, and how they look."""
 
 
 S = TypeVar("S", bound=Settings)
@@ -53,13 +54,23 @@ def main(
     """
     try:
         settings = read_settings()
-        logs.configure(settings.log_level)
+        _log_to(settings.log)
         return uvloop.run(_until_stopped(partial(serve, settings))) or 0
     except StartFailed as error:
         # Not through the log, although it may be there already: one way to say it, wherever it is
-        # found, serves a person at a terminal, a supervisor and a script alike.
+        # found, serves a person at a terminal, a supervisor and a script alike.  Whoever has the
+        # log in a file looks for it there, too.
+        if logs.is_in_a_file():
+            log.error(error)  # noqa: TRY400 - a sentence, no traceback
         print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 - see above
         return 1
+
+
+def _log_to(settings: LogSettings) -> None:
+    try:
+        logs.configure(settings)
+    except OSError as error:
+        raise StartFailed(f"[DEFAULT] log_file: cannot write {settings.file}: {error.strerror or error}") from error
 
 
 async def _until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:

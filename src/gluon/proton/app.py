@@ -16,13 +16,13 @@ from starlette.types import ASGIApp
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import PortAnswer
-from gluon.process import health, http, run
+from gluon.process import guard, health, http, run
 from gluon.proton import settings as configuration
 from gluon.proton.answers import Answers
 from gluon.proton.api import build_application
 from gluon.proton.opening import load_protons, opened_database, opened_etcd
 from gluon.proton.publish import Publisher, skip_ids
-from gluon.proton.service import Binds, BindWaiters, Objects, PortBindings
+from gluon.proton.service import Binds, BindWaiters, Conformity, Objects, PortBindings
 from gluon.proton.settings import Settings
 from gluon.proton.storage import Database, DatabaseUnavailable
 
@@ -73,19 +73,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             answers = Answers(database, client, protons, publisher, grace=api.answer_grace)
             waiters = BindWaiters(database)
             control_plane = _ControlPlane(publisher, answers)
+            conformity = Conformity(database, protons)
             binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
             application = build_application(
                 Objects(database, binds),
                 PortBindings(database, binds),
                 protons,
                 max_body_size=api.max_body_size,
-                extra_routes=health.routes(_checks(database, publisher, answers)),
+                public_url=api.public_url.rstrip("/"),
+                extra_routes=health.routes(_checks(database, publisher, answers, conformity)),
             )
-            server = http.EmbeddedServer(_uvicorn(application))
+            server = http.EmbeddedServer(_uvicorn(application, api.limits))
             background: dict[str, Callable[[], Awaitable[None]]] = {
                 "publisher": publisher.run,
                 "answers": answers.run,
                 "open binds": binds.give_up_open,
+                "check of the stored objects": conformity.run,
             }
             async with _in_background(background):
                 # Changes of a database that must not be published shall be refused from the first one on.
@@ -163,9 +166,11 @@ async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             return
 
 
-def _uvicorn(application: ASGIApp) -> uvicorn.Config:
+def _uvicorn(application: ASGIApp, limits: guard.Limits) -> uvicorn.Config:
     return uvicorn.Config(
         application,
+        http=guard.protocol(limits),
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -176,13 +181,14 @@ def _uvicorn(application: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _checks(database: Database, publisher: Publisher, answers: Answers) -> health.Checks:
+def _checks(database: Database, publisher: Publisher, answers: Answers, conformity: Conformity) -> health.Checks:
     async def check_database() -> health.Check:
         try:
             await database.check()
+            wrong = await conformity.words()
         except DatabaseUnavailable as error:
             return health.Check(ok=False, state=str(error))
-        return health.Check(ok=True, state="connected")
+        return health.Check(ok=True, state="connected", degraded=wrong)
 
     async def check_etcd() -> health.Check:
         standing = publisher.standing

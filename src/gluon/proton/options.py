@@ -41,7 +41,34 @@ API_OPTIONS: list[cfg.Opt] = [
         help="Time that controllers have to confirm bound ports after the server has started or etcd was filled again, "
         "in seconds; a port that none has confirmed by then is DOWN.",
     ),
+    cfg.StrOpt(
+        "auth_strategy",
+        default="noauth",
+        deprecated_group="DEFAULT",
+        help="How requests are authenticated. Only noauth can be honoured yet, so nothing else is taken: put a proxy "
+        "that authenticates in front.",
+    ),
     cfg.IntOpt("max_body_size", default=2**20, min=1024, help="Longest body of a request, in bytes."),
+    cfg.IntOpt(
+        "max_header_size",
+        default=32 * 1024,
+        min=1024,
+        help="Longest request line and header of a request, in bytes; a longer one is answered 431.",
+    ),
+    cfg.FloatOpt(
+        "header_timeout",
+        default=10.0,
+        min=0.1,
+        help="Time for a request's header, from the connection or the request's first byte, in seconds.",
+    ),
+    cfg.FloatOpt("body_timeout", default=30.0, min=0.1, help="Time for a request's body, in seconds."),
+    cfg.IntOpt(
+        "max_connections",
+        default=1000,
+        min=10,
+        help="Most connections at once; beyond, the one that has waited longest for its request is closed for a new "
+        "one. Fewer where the process may not have as many descriptors (LimitNOFILE, ulimit -n).",
+    ),
     *ETCD_OPTIONS,
 ]
 

@@ -10,9 +10,15 @@ from msgspec import Struct
 from oslo_config.cfg import Locations
 
 from gluon.etcd import Endpoints, EtcdError
-from gluon.process import config, etcd_options
+from gluon.process import config, etcd_options, guard
+from gluon.process.logs import LogSettings
 from gluon.process.run import StartFailed
 from gluon.proton.options import OPTIONS
+
+NO_AUTHENTICATION = "noauth"
+
+SAMPLE = "proton"
+"""`etc/proton.conf` is the sample."""
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
@@ -29,6 +35,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     answer_grace: float
     max_body_size: int
     """Bytes."""
+    limits: guard.Limits
 
     def url(self, port: int) -> str:
         """Where clients reach this server: `public_url`, or else where it listens.
@@ -52,7 +59,7 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """All that the two programs are told."""
 
-    log_level: str
+    log: LogSettings
     api: ApiSettings
     etcd: Endpoints
     database: DatabaseSettings
@@ -62,17 +69,22 @@ def read(program: str, argv: Sequence[str] | None) -> Settings:
     """Reads the command line and the files that it names.
 
     Args:
-        program: the program's name, for usage and for the default files of oslo.config.
+        program: the program's name, for usage and for the default files.
         argv: the arguments; None for those of this process.
 
     Raises:
         SystemExit: wrong usage, after it was said.
         StartFailed: a file or an option that can't be used, in a sentence.
     """
-    conf = config.read(program, OPTIONS, argv)
+    conf = config.read(program, OPTIONS, argv, sample=SAMPLE)
     config.refuse_unknown(conf, OPTIONS)
+    if conf.api.auth_strategy != NO_AUTHENTICATION:
+        raise StartFailed(
+            f"[api] auth_strategy = {conf.api.auth_strategy} can't be honoured yet, and nobody shall rely on it; write "
+            f"{NO_AUTHENTICATION}, and put a proxy that authenticates in front"
+        )
     return Settings(
-        log_level=conf.log_level, api=_api(conf.api), etcd=_etcd(conf.api), database=_database(conf, conf.database)
+        log=config.log_settings(conf), api=_api(conf.api), etcd=_etcd(conf.api), database=_database(conf, conf.database)
     )
 
 
@@ -86,6 +98,12 @@ def _api(group: Any) -> ApiSettings:
         bind_timeout=group.bind_timeout,
         answer_grace=group.answer_grace,
         max_body_size=group.max_body_size,
+        limits=guard.Limits(
+            connections=group.max_connections,
+            header_size=group.max_header_size,
+            header_timeout=group.header_timeout,
+            body_timeout=group.body_timeout,
+        ),
     )
 
 

@@ -7,8 +7,11 @@ Does not belong here: reading files (`gluon.models`), HTTP, SQL, etcd.  Pure: no
 from gluon.schema.attribute import FORMATS, Attribute, AttributeType
 from gluon.schema.checks import Value
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
+from gluon.schema.faults import find_faults
 from gluon.schema.formats import Mismatch
+from gluon.schema.object_rules import Different, Range, Rule, SameFamily, Unique
 from gluon.schema.parse import parse_proton
+from gluon.schema.subnets import Subnet
 from gluon.schema.types import (
     META_ATTRIBUTES,
     Api,
@@ -17,9 +20,8 @@ from gluon.schema.types import (
     ObjectType,
     Policies,
     Proton,
-    Subnet,
 )
-from gluon.schema.validation import conform, validate_attributes, validate_key
+from gluon.schema.validation import conform, validate_attributes, validate_key, violations
 
 __all__ = [
     "FORMATS",
@@ -28,6 +30,7 @@ __all__ = [
     "Attribute",
     "AttributeType",
     "Base",
+    "Different",
     "Info",
     "InvalidAttributes",
     "Mismatch",
@@ -36,10 +39,16 @@ __all__ = [
     "Policies",
     "Problem",
     "Proton",
+    "Range",
+    "Rule",
+    "SameFamily",
     "Subnet",
+    "Unique",
     "Value",
     "conform",
+    "find_faults",
     "parse_proton",
     "validate_attributes",
     "validate_key",
+    "violations",
 ]

@@ -13,9 +13,18 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from gluon.schema import checks
+from gluon.schema import addresses, checks
 from gluon.schema.checks import Check, Value
-from gluon.schema.formats import INTEGER_RANGES, JSON, TEXT_FORMATS, UUID, Mismatch
+from gluon.schema.formats import (
+    INTEGER_RANGES,
+    JSON,
+    PROJECT_ID,
+    TEXT_FORMATS,
+    UUID,
+    Mismatch,
+    project_id,
+    project_id_spellings,
+)
 
 
 class AttributeType(enum.StrEnum):
@@ -36,9 +45,13 @@ FORMATS: Mapping[AttributeType, tuple[str, ...]] = MappingProxyType(
     {
         AttributeType.INTEGER: tuple(INTEGER_RANGES),
         AttributeType.STRING: (JSON, *TEXT_FORMATS),
+        AttributeType.UUID: (PROJECT_ID,),
     }
 )
 """The formats of each type; a type that isn't here has none."""
+
+
+_UUID_LENGTH = 36
 
 
 # `dict=True` gives an attribute room for what `cached_property` works out.  The alternative, a cache
@@ -69,9 +82,17 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     """Empty, or one of `FORMATS` for this type."""
     minimum: int | None = None
     maximum: int | None = None
+    excluded: tuple[int, ...] = ()
+    """Integers of its range that it does not take, since they are reserved."""
     default: Value = None
     default_from: str = ""
     """The attribute whose value is the default of this one."""
+    address: str = ""
+    """The kind of address that it takes, one of `gluon.schema.addresses.KINDS`; empty: any that the format takes."""
+    immutable: bool = False
+    """Given at create, and the same from then on."""
+    added: bool = False
+    """Came later than its object: objects made before have its default, or null."""
 
     @cached_property
     def is_list(self) -> bool:
@@ -125,6 +146,17 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
                 return self._expected_text
 
     @property
+    def accepted(self) -> str:
+        """The same with the kind of address, for help texts; a refusal says the kind that it got."""
+        excluded = f"not {', '.join(map(str, self.excluded))}" if self.excluded else ""
+        return ", ".join(part for part in (self.expected, excluded, self.kind_of_address) if part)
+
+    @property
+    def kind_of_address(self) -> str:
+        """The kind of address that it takes, for help texts; empty: any."""
+        return addresses.expected(self.address, self.format) if self.address else ""
+
+    @property
     def _expected_text(self) -> str:
         if self.format == JSON:
             return f"a JSON object, list, number or boolean of at most {self.length} characters"
@@ -133,22 +165,43 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
         return f"text of at most {self.length} characters"
 
     @cached_property
+    def has_empty_text(self) -> bool:
+        """Whether the empty string is a value; everywhere else it means null, if it means anything."""
+        return self.type is AttributeType.STRING and not self.format and not self.reference
+
+    @cached_property
     def check(self) -> Check:
-        """Checks a value and gives its canonical form; raises `Mismatch`.  Compiled once, for speed."""
+        """Checks a value and gives its canonical form; raises `Mismatch`.  Compiled once, for speed.
+
+        The form of an empty string is None, for every type whose values are text but none is empty.
+        """
         check = self._check_by_type()
-        # A UUID is a good key as it is.
-        return checks.key_check(check) if self.primary and self.type is not AttributeType.UUID else check
+        if self.primary:
+            # A UUID is a good key as it is.
+            return check if self.type is AttributeType.UUID else checks.key_check(check)
+        return checks.check_or_empty(check) if self._empty_is_null else check
+
+    @property
+    def _empty_is_null(self) -> bool:
+        text = (AttributeType.UUID, AttributeType.ENUM, AttributeType.STRING)
+        return self.type in text and not self.has_empty_text
+
+    def spellings(self, value: Value) -> tuple[Value, ...]:
+        """All values that mean the same as a canonical one: that alone, but for a project id."""
+        if self.format == PROJECT_ID and isinstance(value, str):
+            return project_id_spellings(value)
+        return (value,)
 
     def _check_by_type(self) -> Check:
         match self.type:
             case AttributeType.INTEGER:
-                return checks.integer_check(*self.integer_range)
+                return checks.integer_check(*self.integer_range, self.excluded)
             case AttributeType.NUMBER:
                 return checks.check_number
             case AttributeType.BOOLEAN:
                 return checks.check_boolean
             case AttributeType.UUID:
-                return checks.check_uuid
+                return checks.format_check(project_id, _UUID_LENGTH) if self.format else checks.check_uuid
             case AttributeType.ENUM:
                 return checks.enum_check(frozenset(self.values))
             case AttributeType.STRING:
@@ -159,6 +212,9 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
             raise ValueError(f"string attribute {self.name} has no length; build it with parse_proton")
         if self.format == JSON:
             return checks.json_check(self.length)
+        if self.address:
+            kind = addresses.address_check(self.address, self.format)
+            return checks.format_check(TEXT_FORMATS[self.format].canonical, self.length, kind)
         if self.format:
             return checks.format_check(TEXT_FORMATS[self.format].canonical, self.length)
         return checks.text_check(self.length)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -62,13 +62,15 @@ def show(value: object) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
-def integer_check(low: int, high: int) -> Check:
+def integer_check(low: int, high: int, excluded: Collection[int] = ()) -> Check:
     """The check of an integer, `low` and `high` included."""
 
     def check(value: Any) -> Value:
         # `type is`, not isinstance: True is an int, and no integer.
         if type(value) is not int or not low <= value <= high:
             raise Mismatch
+        if value in excluded:
+            raise Mismatch("it is reserved")
         return value
 
     return check
@@ -126,8 +128,18 @@ def text_check(length: int) -> Check:
     return check
 
 
-def format_check(canonical: Callable[[str], str], length: int) -> Check:
-    """The check of text in a format, whose canonical form has at most `length` characters."""
+def _any(_: str) -> None:
+    """Refuses nothing."""
+
+
+def format_check(canonical: Callable[[str], str], length: int, refuse: Callable[[str], None] = _any) -> Check:
+    """The check of text in a format, whose canonical form has at most `length` characters.
+
+    Args:
+        canonical: the one spelling of a text.
+        length: most characters.
+        refuse: raises `Mismatch` for a canonical text that the format takes, and the attribute does not.
+    """
 
     def check(value: Any) -> Value:
         if not isinstance(value, str):
@@ -135,9 +147,19 @@ def format_check(canonical: Callable[[str], str], length: int) -> Check:
         text = canonical(value)
         if len(text) > length:
             raise Mismatch(f"at most {length} characters fit, it has {len(text)}")
+        refuse(text)
         return text or None
 
     return check
+
+
+def check_or_empty(check: Check) -> Check:
+    """The check of an attribute for which an empty text means that nothing is set."""
+
+    def check_text(value: Any) -> Value:
+        return None if value == "" else check(value)
+
+    return check_text
 
 
 def refuse_unstorable(text: str) -> None:
@@ -174,11 +196,26 @@ def json_check(length: int) -> Check:
 def _parse_json(text: str) -> Any:
     refuse_unstorable(text)
     try:
-        return msgspec.json.decode(text)
+        decoded = msgspec.json.decode(text)
+        # msgspec keeps the last of two members of one name; which one was meant can't be told.
+        json.loads(text, object_pairs_hook=_refuse_duplicates)
+    except _DuplicateMember as error:
+        raise Mismatch(str(error)) from error
     except RecursionError as error:
         raise Mismatch(f"nested deeper than {MAX_JSON_DEPTH}") from error
     except ValueError as error:
         raise Mismatch(str(error)) from error
+    return decoded
+
+
+class _DuplicateMember(ValueError):
+    """An object has two members of one name."""
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise _DuplicateMember("a member is given twice")
 
 
 def _refuse_bad_json(value: Any, depth: int) -> None:

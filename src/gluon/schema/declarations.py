@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, structs
 
+from gluon.schema.addresses import KINDS
 from gluon.schema.checks import show
 from gluon.schema.document import Section, load
 from gluon.schema.errors import ModelError
@@ -60,6 +61,15 @@ class AttributeDeclaration(Struct, frozen=True):
     properties: Properties
 
 
+class RuleDeclaration(Struct, frozen=True):
+    """One of an object's rules, as written."""
+
+    name: str
+    place: Place
+    properties: Properties | None
+    """None: the inherited rule of this name is dropped."""
+
+
 class ObjectDeclaration(Struct, frozen=True):
     """One object, as written.  Without `api` it is a base object."""
 
@@ -71,6 +81,7 @@ class ObjectDeclaration(Struct, frozen=True):
     attributes: Mapping[str, AttributeDeclaration]
     policies: Mapping[str, str]
     subnet: Subnet | None
+    rules: Mapping[str, RuleDeclaration]
 
 
 class ModelFile(Struct, frozen=True):
@@ -88,8 +99,17 @@ def read_file(name: str, text: str) -> ModelFile:
     Raises:
         ModelError: the text is not YAML, or a section breaks a rule of the language.
     """
+    return read_document(name, load(name, text))
+
+
+def read_document(name: str, value: Any) -> ModelFile:
+    """Reads one file of a model whose YAML is read.
+
+    Raises:
+        ModelError: a section breaks a rule of the language.
+    """
     place = Place(name)
-    document = _section(place, "a model", load(name, text))
+    document = _section(place, "a model", value)
     _known(place, document, "top-level key", ("file_version", "imports", "info", "objects"))
     version = document.get("file_version")
     if version != FILE_VERSION:
@@ -119,8 +139,9 @@ def _read_info(place: Place, value: Any) -> Info:
     name, version = info.get("name"), info.get("version")
     _require_name(place.at(info, "name"), "info: name", name, api=True)
     if not isinstance(version, str) or not _VERSION(version):
+        number = f'; without quotes it is a number, write version: "{version}"' if _is_number(version) else ""
         raise place.at(info, "version").error(
-            f'info: version: expected digits and dots in quotes, such as "1.0", got {show(version)}'
+            f'info: version: expected digits and dots in quotes, such as "1.0", got {show(version)}{number}'
         )
     author = _section(place.at(info, "author"), "author", info.get("author", Section()))
     _known(place.at(info, "author"), author, "property of author", ("name", "url", "email"))
@@ -134,7 +155,7 @@ def _read_info(place: Place, value: Any) -> Info:
     )
 
 
-_OBJECT_PROPERTIES = ("api", "attributes", "description", "extends", "policies", "subnet")
+_OBJECT_PROPERTIES = ("api", "attributes", "description", "extends", "policies", "rules", "subnet")
 
 
 def _read_object(place: Place, name: str, value: Any) -> ObjectDeclaration:
@@ -152,6 +173,7 @@ def _read_object(place: Place, name: str, value: Any) -> ObjectDeclaration:
         attributes={key: _read_attribute(place.at(attributes, key), key, attributes[key]) for key in attributes},
         policies=_read_policies(place.at(section, "policies"), section.get("policies", Section())),
         subnet=_read_subnet(place.at(section, "subnet"), section["subnet"]) if "subnet" in section else None,
+        rules=_read_rules(place.at(section, "rules"), section.get("rules", Section())),
     )
 
 
@@ -194,6 +216,75 @@ def _read_subnet(place: Place, value: Any) -> Subnet:
     return Subnet(**{field: subnet[field] for field in fields})
 
 
+_RULES = {
+    "unique": ("unique", "unless", "source"),
+    "range": ("range", "by", "values", "source"),
+    "different": ("different", "source"),
+    "same_family": ("same_family", "source"),
+}
+"""The kinds of rules, each with its properties."""
+
+
+def _read_rules(place: Place, value: Any) -> Mapping[str, RuleDeclaration]:
+    rules = _section(place, "rules", value)
+    read = {}
+    for name, rule in rules.items():
+        here = place.at(rules, name)
+        _require_name(here, "rules: name", name, api=False)
+        properties = None if rule is None else _read_rule(here, name, rule)
+        read[name] = RuleDeclaration(name, here, properties)
+    return read
+
+
+def _read_rule(place: Place, name: str, value: Any) -> Properties:
+    rule = _section(place, f"rules: {name}", value)
+    kinds = [kind for kind in _RULES if kind in rule]
+    if len(kinds) != 1:
+        raise place.error(
+            f"rules: {name}: expected exactly one of {', '.join(_RULES)}, got {' and '.join(kinds) or 'none'}"
+        )
+    kind = kinds[0]
+    _known(place, rule, f"property of a rule {kind}", _RULES[kind])
+    _text(place, rule, "source")
+    for key in ("range", "by") if kind == "range" else ("unless",):
+        if (key in rule or kind == "range") and not _is_text(rule.get(key)):
+            raise place.at(rule, key).error(
+                f"rules: {name}: {key}: expected the name of an attribute, got {show(rule.get(key))}"
+            )
+    if kind == "range":
+        return {**rule, "values": _read_ranges(place.at(rule, "values"), name, rule.get("values", Section()))}
+    fewest = 1 if kind == "unique" else 2
+    names = rule[kind]
+    if not _are_names(names, fewest):
+        many = "attributes" if fewest == 1 else "two or more attributes"
+        raise place.error(
+            f"rules: {name}: {kind}: expected a list of the names of {many}, none twice, got {show(names)}"
+        )
+    return dict(rule)
+
+
+def _are_names(value: Any, fewest: int) -> bool:
+    return (
+        isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) and len(value) >= fewest
+    )
+
+
+def _read_ranges(place: Place, name: str, value: Any) -> Mapping[str, tuple[int, int]]:
+    section = _section(place, f"rules: {name}: values", value)
+    ranges = {}
+    for key, bounds in section.items():
+        low, high = (bounds, bounds) if _is_integer(bounds) else bounds if _is_pair(bounds) else (1, 0)
+        if low > high:
+            raise place.at(section, key).error(
+                f"rules: {name}: values: {key}: expected an integer, or smallest and largest one such as [1, 4094], "
+                f"got {bounds if _is_pair(bounds) else show(bounds)}"
+            )
+        ranges[key] = (low, high)
+    if not ranges:
+        raise place.error(f"rules: {name}: values is missing; expected a range for each value, such as vlan: [1, 4094]")
+    return ranges
+
+
 def _read_attribute(place: Place, name: str, value: Any) -> AttributeDeclaration:
     place = structs.replace(place, attribute=name)
     _require_name(place, "attribute name", name, api=False)
@@ -220,6 +311,18 @@ def _is_integer(value: Any) -> bool:
     return type(value) is int
 
 
+def _are_integers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_integer, value))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float}
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_integer, value))  # noqa: PLR2004
+
+
 def _is_length(value: Any) -> bool:
     return type(value) is int and 1 <= value <= MAX_LENGTH
 
@@ -244,8 +347,12 @@ _PROPERTIES = {
     "format": ("the name of a format", _is_text),
     "min": ("an integer", _is_integer),
     "max": ("an integer", _is_integer),
+    "except": ("a list of integers", _are_integers),
     "default": ("a value", lambda _: True),
     "default_from": ("the name of an attribute", _is_text),
+    "address": (f"one of {', '.join(KINDS)}", lambda value: value in KINDS),
+    "immutable": ("true or false", _is_boolean),
+    "added": ("true or false", _is_boolean),
 }
 
 

@@ -28,6 +28,7 @@ class ModelError(SchemaError):
         if attribute:
             where += f", attribute {attribute}"
         super().__init__(f"{where}: {message}")
+        self.message = message
         self.file = file
         self.line = line
         self.object_name = object_name

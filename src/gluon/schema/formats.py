@@ -57,9 +57,37 @@ def canonical_uuid(text: str) -> str:
     raise Mismatch
 
 
+PROJECT_ID = "project-id"
+"""The format of a `uuid` that Keystone made: kept as it was given, with or without hyphens."""
+
+
+def project_id(text: str) -> str:
+    """Lower-case; hyphens stay or stay away, as they were given."""
+    canonical = canonical_uuid(text)
+    return canonical if "-" in text else canonical.replace("-", "")
+
+
+def project_id_spellings(text: str) -> tuple[str, str]:
+    """The two spellings of a canonical project id: with hyphens, and as Keystone writes it."""
+    hyphenated = canonical_uuid(text)
+    return hyphenated, hyphenated.replace("-", "")
+
+
 _HEX = "[0-9a-f][0-9a-f]"  # spelled out, it matches twice as fast as a repeated group
 _CANONICAL_MAC = re.compile(":".join([_HEX] * 6)).fullmatch
-_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}").fullmatch
+MAC_PATTERN = (
+    "[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}"
+    "|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"
+    r"|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"
+    "|[0-9A-Fa-f]{4}(?:-[0-9A-Fa-f]{4}){2}"
+    "|[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{4}){2}"
+    "|[0-9A-Fa-f]{6}[-:][0-9A-Fa-f]{6}"
+    "|[0-9A-Fa-f]{12}"
+)
+"""The common notations, as a regular expression: of the IEEE and of Unix, Cisco, Huawei, HP and PostgreSQL,
+and the bare digits."""
+_MAC = re.compile(MAC_PATTERN).fullmatch
+_NO_HEX_DIGIT = re.compile(r"[:.-]")
 _NO_INTERFACE = {
     "00:00:00:00:00:00": "all zeros is no address",
     "ff:ff:ff:ff:ff:ff": "this is the broadcast address",
@@ -70,7 +98,8 @@ def _mac(text: str) -> str:
     if not _CANONICAL_MAC(text):
         if not _MAC(text):
             raise Mismatch
-        text = text.lower().replace("-", ":")
+        digits = _NO_HEX_DIGIT.sub("", text.lower())
+        text = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
     if text in _NO_INTERFACE:
         raise Mismatch(_NO_INTERFACE[text])
     return text

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from gluon.schema.checks import show
-from gluon.schema.declarations import AttributeDeclaration, ObjectDeclaration, Place, Properties
+from gluon.schema.declarations import AttributeDeclaration, ObjectDeclaration, Place, Properties, RuleDeclaration
 from gluon.schema.types import Api, Base, Policies, Subnet
 
-_KEPT_ON_TYPE_CHANGE = ("description", "primary", "required", "read_only")
+_KEPT_ON_TYPE_CHANGE = ("description", "primary", "required", "read_only", "immutable", "added")
 """The properties that an attribute keeps when its type is overridden."""
 
 _EXCLUSIVE = {"default": "default_from", "default_from": "default"}
@@ -31,6 +31,7 @@ class MergedObject(Struct, frozen=True):
     attributes: Mapping[str, AttributeDeclaration]
     policies: Policies
     subnet: Subnet | None
+    rules: Mapping[str, RuleDeclaration]
 
 
 def merge(declarations: Mapping[str, ObjectDeclaration]) -> dict[str, MergedObject]:
@@ -64,6 +65,7 @@ def _merge(lineage: list[ObjectDeclaration]) -> MergedObject:
     attributes: dict[str, AttributeDeclaration] = {}
     policies: dict[str, str] = {}
     subnet = None
+    rules: dict[str, RuleDeclaration] = {}
     for declaration in lineage:
         for name, attribute in declaration.attributes.items():
             inherited = attributes[name].properties if name in attributes else {}
@@ -71,6 +73,7 @@ def _merge(lineage: list[ObjectDeclaration]) -> MergedObject:
             attributes[name] = AttributeDeclaration(name, attribute.place, properties)
         policies.update(declaration.policies)
         subnet = declaration.subnet or subnet
+        _merge_rules(rules, declaration)
     return MergedObject(
         name=own.name,
         place=own.place,
@@ -80,13 +83,28 @@ def _merge(lineage: list[ObjectDeclaration]) -> MergedObject:
         attributes=attributes,
         policies=Policies(**policies),
         subnet=subnet,
+        rules=rules,
     )
+
+
+def _merge_rules(rules: dict[str, RuleDeclaration], declaration: ObjectDeclaration) -> None:
+    for name, rule in declaration.rules.items():
+        if rule.properties is not None:
+            rules[name] = rule
+        elif rules.pop(name, None) is None:
+            raise rule.place.error(f"rules: {name}: there is no such rule to drop; {_inherited(rules)}")
+
+
+def _inherited(rules: Mapping[str, RuleDeclaration]) -> str:
+    return f"inherited are {', '.join(rules)}" if rules else "none is inherited"
 
 
 def _override(inherited: Properties, own: Properties) -> dict[str, Any]:
     kept = dict(inherited)
     if "type" in own and own["type"] != inherited.get("type"):
         kept = {key: value for key, value in inherited.items() if key in _KEPT_ON_TYPE_CHANGE}
+    elif own.get("format", inherited.get("format")) != inherited.get("format"):
+        kept.pop("address", None)  # It was said of the other format.
     for key, other in _EXCLUSIVE.items():
         if key in own:
             kept.pop(other, None)

@@ -12,11 +12,13 @@ from types import MappingProxyType
 
 from msgspec import structs
 
+from gluon.schema.addresses import ADDRESS_FORMATS
 from gluon.schema.attribute import FORMATS, Attribute, AttributeType
 from gluon.schema.checks import show
 from gluon.schema.declarations import AttributeDeclaration, Place, Properties
 from gluon.schema.formats import DEFAULT_INTEGER_FORMAT, INTEGER_RANGES, JSON, Mismatch
 from gluon.schema.inheritance import MergedObject
+from gluon.schema.resolve_rules import resolve_rules
 from gluon.schema.types import ObjectType, Subnet
 
 DEFAULT_LENGTH = 255
@@ -27,9 +29,11 @@ _MAX_KEY_LENGTH = 255
 _OWNERS = {
     "length": (AttributeType.STRING,),
     "references": (AttributeType.STRING,),
-    "format": (AttributeType.STRING, AttributeType.INTEGER),
+    "format": (AttributeType.STRING, AttributeType.INTEGER, AttributeType.UUID),
+    "address": (AttributeType.STRING,),
     "min": (AttributeType.INTEGER,),
     "max": (AttributeType.INTEGER,),
+    "except": (AttributeType.INTEGER,),
     "values": (AttributeType.ENUM,),
 }
 """The properties that only some types have."""
@@ -101,6 +105,7 @@ def _resolve_object(
         attributes=MappingProxyType(attributes),
         policies=item.policies,
         subnet=item.subnet,
+        rules=resolve_rules(item, attributes),
         description=item.description,
     )
 
@@ -117,6 +122,7 @@ def _resolve_attributes(
             _check_default_from(item.attributes[name].place, attribute, attributes)
     if item.subnet is not None:
         _check_subnet(item, item.subnet, attributes)
+    resolve_rules(item, attributes)
     return attributes
 
 
@@ -138,9 +144,13 @@ def _attribute(
         _check_primary(place, attribute, properties)
         if attribute.type is not AttributeType.UUID or attribute.reference:
             attribute = structs.replace(attribute, required=True)
-    if attribute.read_only and (attribute.required or attribute.default_from):
-        other = "required" if attribute.required else "default_from"
+    if attribute.read_only and (attribute.required or attribute.default_from or attribute.immutable):
+        other = "required" if attribute.required else "default_from" if attribute.default_from else "immutable"
         raise place.error(f"read_only and {other} exclude each other: only the server sets it")
+    if attribute.added and (attribute.primary or (attribute.required and "default" not in properties)):
+        raise place.error(
+            "added: an object that was made before has no value; give it a default, or leave required out"
+        )
     return attribute
 
 
@@ -155,6 +165,8 @@ def _flags(declaration: AttributeDeclaration) -> Attribute:
         required=properties.get("required", False),
         read_only=properties.get("read_only", False),
         default_from=properties.get("default_from", ""),
+        immutable=properties.get("immutable", False),
+        added=properties.get("added", False),
     )
 
 
@@ -172,6 +184,7 @@ def _reference(declaration: AttributeDeclaration, target: ObjectType) -> Attribu
         length=key.length,
         values=key.values,
         format=key.format,
+        address=key.address,
     )
 
 
@@ -183,13 +196,21 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
     attribute = structs.replace(_flags(declaration), type=type_, format=_format(place, type_, properties))
     match type_:
         case AttributeType.STRING:
-            attribute = structs.replace(attribute, length=properties.get("length", DEFAULT_LENGTH))
+            length, address = properties.get("length", DEFAULT_LENGTH), properties.get("address", "")
+            attribute = structs.replace(attribute, length=length, address=address)
+            if address and attribute.format not in ADDRESS_FORMATS:
+                raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
             if "references" in properties:
                 _check_references(place, attribute, properties["references"], resolved)
                 attribute = structs.replace(attribute, reference=properties["references"])
         case AttributeType.INTEGER:
             _check_bounds(place, properties, attribute.format)
-            attribute = structs.replace(attribute, minimum=properties.get("min"), maximum=properties.get("max"))
+            attribute = structs.replace(
+                attribute,
+                minimum=properties.get("min"),
+                maximum=properties.get("max"),
+                excluded=tuple(properties.get("except", ())),
+            )
         case AttributeType.ENUM:
             if "values" not in properties:
                 raise place.error("an enum without values; expected a list of strings")
@@ -199,7 +220,7 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
 
 def _format(place: Place, type_: AttributeType, properties: Properties) -> str:
     name: str = properties.get("format", DEFAULT_INTEGER_FORMAT if type_ is AttributeType.INTEGER else "")
-    if name and name not in FORMATS[type_]:
+    if name and name not in FORMATS.get(type_, ()):
         raise place.error(f"unknown format {show(name)} for type {type_}; expected {', '.join(FORMATS[type_])}")
     return name
 

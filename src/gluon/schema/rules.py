@@ -104,7 +104,9 @@ def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mappi
         names = [name for name, object_type in objects.items() if object_type.base is base]
         if len(names) != 1:
             got = ", ".join(names) or "none"
-            raise place.error(f"expected exactly one API object that extends {base}, got {got}")
+            raise place.error(
+                f"expected exactly one API object that extends {base}, got {got}{_hint(base, merged, names)}"
+            )
     if not any(object_type.base is Base.SERVICE for object_type in objects.values()):
         raise place.error(f"expected at least one API object that extends {Base.SERVICE}, got none")
     for name, object_type in objects.items():
@@ -116,11 +118,23 @@ def check_bases(place: Place, merged: Mapping[str, MergedObject], objects: Mappi
             )
 
 
+def _hint(base: Base, merged: Mapping[str, MergedObject], names: list[str]) -> str:
+    """Why the object was not added by itself; see `left_out`."""
+    if names:
+        return ""
+    name = base.removeprefix("Base")
+    if base not in merged:
+        return f"; with `imports: base.yaml` the model gets {name} by itself"
+    return (
+        f"; the model would get one by itself, but {name} is something else here: have it extend {base}, or rename it"
+    )
+
+
 def _check_relied_on(place: Place, object_type: ObjectType) -> None:
     for name, type_ in _RELIED_ON.get(object_type.base, {}).items():
         attribute = object_type.attributes.get(name)
         if attribute is None or attribute.type is not type_:
-            got = "none" if attribute is None else attribute.type
+            got = "none" if attribute is None else f"{attribute.type}; write {name}: {{type: {type_}}}"
             raise place.error(
                 f"every object that extends {object_type.base} needs attribute {name} of type {type_}, got {got}"
             )

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from gluon.schema.attribute import Attribute, AttributeType
 from gluon.schema.checks import Value
+from gluon.schema.object_rules import Rule, Unique
+from gluon.schema.subnets import Subnet
 
 __all__ = [
     "META_ATTRIBUTES",
@@ -25,11 +27,13 @@ __all__ = [
     "ObjectType",
     "Policies",
     "Proton",
+    "Rule",
     "Subnet",
+    "Unique",
     "Value",
 ]
 
-META_ATTRIBUTES = ("created_at", "updated_at", "status_reason")
+META_ATTRIBUTES = ("created_at", "updated_at", "status_reason", "revision_number")
 """The attributes that the server adds to every object; a model can't use their names."""
 
 
@@ -61,18 +65,6 @@ class Api(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The attribute of this object that holds the parent's key."""
 
 
-class Subnet(Struct, frozen=True, kw_only=True):
-    """Names the attributes that together describe one address in one subnet.
-
-    The values must agree: the prefix length fits the address' family and the gateway lies
-    inside the subnet.
-    """
-
-    address: str
-    prefix: str
-    gateway: str
-
-
 class Policies(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """oslo.policy rules by operation."""
 
@@ -97,7 +89,20 @@ class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """By name, in the model's order: base objects first."""
     policies: Policies = Policies()
     subnet: Subnet | None = None
+    rules: tuple[Rule, ...] = ()
+    """Between its attributes, and between its objects."""
     description: str = ""
+
+    @cached_property
+    def unique(self) -> tuple[Unique, ...]:
+        """Those of the rules that other objects have to be looked at for."""
+        return tuple(rule for rule in self.rules if isinstance(rule, Unique))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All rules between attributes and between objects, for people."""
+        subnet = (self.subnet.sentence,) if self.subnet else ()
+        return (*subnet, *(rule.sentence for rule in self.rules))
 
     @cached_property
     def primary_key(self) -> Attribute:
@@ -113,6 +118,11 @@ class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def reference_attributes(self) -> tuple[tuple[str, str, bool], ...]:
         """The same as tuples of name, object named and whether it is a list, for loops that must be fast."""
         return tuple((a.name, a.reference, a.is_list) for a in self.references)
+
+    @cached_property
+    def added(self) -> Mapping[str, Value]:
+        """The attributes that came later than the object, with the values of objects that were made before."""
+        return {a.name: a.default for a in self.attributes.values() if a.added}
 
     @cached_property
     def writable(self) -> tuple[Attribute, ...]:

@@ -12,17 +12,17 @@ never None.
 from __future__ import annotations
 
 import copy
-import ipaddress
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from gluon.schema.attribute import Attribute
 from gluon.schema.checks import Value, show
 from gluon.schema.errors import InvalidAttributes, Problem
-from gluon.schema.formats import Mismatch, address_number
-from gluon.schema.types import ObjectType, Subnet
+from gluon.schema.formats import Mismatch
+from gluon.schema.subnets import subnet_problems
+from gluon.schema.types import ObjectType
 
 _NAME_LENGTH = 64
-_FAMILIES = {32: "IPv4", 128: "IPv6"}
 
 
 def validate_attributes(
@@ -34,7 +34,8 @@ def validate_attributes(
         object_type: whose attributes these are.
         values: the given values by attribute; null unsets.
         existing: None for a create; for an update the stored object, which is not changed itself.
-            Attributes that `values` doesn't name keep the values that they have there.
+            Attributes that `values` doesn't name keep the values that they have there, and are not
+            judged again: an object that was made under other rules can be changed, and mended.
 
     Returns:
         The whole object: every attribute in the model's order, None where nothing is set,
@@ -51,11 +52,13 @@ def validate_attributes(
         message = f"the key of an object never changes; leave it out or give {show(existing.get(key))}"
         problems.append(Problem(key, message))
     stored = existing or {}
+    if existing is not None:
+        _keep_immutable(object_type, given, stored, problems)
     merged: dict[str, Value] = {}
     for name, attribute in object_type.attributes.items():
         value = given[name] if name in given else stored.get(name)
         merged[name] = attribute.default if value is None else value
-    _complete(object_type, merged, problems)
+    _complete(object_type, merged, problems, None if existing is None else given.keys())
     if problems:
         raise InvalidAttributes(problems)
     if merged[key] is None:
@@ -118,6 +121,37 @@ def conform(object_type: ObjectType, values: Mapping[str, Value], key: str) -> d
     return result
 
 
+def violations(object_type: ObjectType, stored: Mapping[str, Value]) -> list[Problem]:
+    """What is wrong with an object that is stored already: made by an older version, or under another model.
+
+    Args:
+        object_type: whose attributes these are.
+        stored: all of them.
+    """
+    problems: list[Problem] = []
+    for attribute in object_type.writable:
+        value = stored[attribute.name]
+        if value is not None:
+            try:
+                attribute.check(value)
+            except Mismatch as mismatch:
+                problems.append(_problem(attribute, value, mismatch))
+    _complete(object_type, dict(stored), problems)
+    return problems
+
+
+def _keep_immutable(
+    object_type: ObjectType, given: dict[str, Value], stored: Mapping[str, Value], problems: list[Problem]
+) -> None:
+    for name in list(given):
+        attribute, former = object_type.attributes[name], stored.get(name)
+        if not attribute.immutable or former is None:
+            continue
+        value = given.pop(name)
+        if value not in attribute.spellings(former):
+            problems.append(Problem(name, f"it never changes; leave it out or give {show(former)}"))
+
+
 def _key_of_path(primary_key: Attribute, key: str, problems: list[Problem]) -> Value:
     try:
         return primary_key.check(key)
@@ -148,19 +182,45 @@ def _problem(attribute: Attribute, value: Value, mismatch: Mismatch) -> Problem:
     return Problem(attribute.name, attribute.refusal(value, mismatch))
 
 
-def _complete(object_type: ObjectType, values: dict[str, Value], problems: list[Problem]) -> None:
-    """Fills what defaults to another attribute, then applies the rules of the whole object."""
+def _complete(
+    object_type: ObjectType,
+    values: dict[str, Value],
+    problems: list[Problem],
+    named: AbstractSet[str] | None = None,
+) -> None:
+    """Fills what defaults to another attribute, then applies the rules of the whole object.
+
+    Args:
+        object_type: whose attributes these are.
+        values: all of them; filled here.
+        problems: appended to.
+        named: the attributes that a change names; None: all are new, so all rules hold.
+    """
     for name in object_type.mutable_defaults:
         if name in values:
             values[name] = copy.deepcopy(values[name])
     for attribute in object_type.derived:
         if values[attribute.name] is None and values[attribute.default_from] is not None:
             _derive(attribute, values, problems)
-    if missing := [a for a in object_type.required if values[a.name] is None]:
+    if missing := [a for a in object_type.required if values[a.name] is None and (named is None or a.name in named)]:
         already = {problem.attribute for problem in problems}
         problems.extend(Problem(a.name, f"required; expected {a.expected}") for a in missing if a.name not in already)
-    if object_type.subnet is not None and not problems:
-        problems.extend(_subnet_problems(object_type.subnet, values))
+    if not problems:
+        problems.extend(_rule_problems(object_type, values, named))
+
+
+def _rule_problems(
+    object_type: ObjectType, values: Mapping[str, Value], named: AbstractSet[str] | None
+) -> list[Problem]:
+    """The first thing wrong by each rule that a named attribute has a part in."""
+    problems: list[Problem] = []
+    subnet = object_type.subnet
+    if subnet is not None and (named is None or not named.isdisjoint(subnet.attributes)):
+        problems += subnet_problems(subnet, values)
+    for rule in object_type.rules:
+        if named is None or not named.isdisjoint(rule.attributes):
+            problems += rule.problems(values)
+    return problems
 
 
 def _derive(attribute: Attribute, values: dict[str, Value], problems: list[Problem]) -> None:
@@ -171,23 +231,3 @@ def _derive(attribute: Attribute, values: dict[str, Value], problems: list[Probl
     except Mismatch as mismatch:
         message = attribute.refusal(value, mismatch)
         problems.append(Problem(attribute.name, f"{message} (it defaults to {source}; give it a value of its own)"))
-
-
-def _subnet_problems(subnet: Subnet, values: Mapping[str, Value]) -> list[Problem]:
-    address, prefix, gateway = values[subnet.address], values[subnet.prefix], values[subnet.gateway]
-    first = address if isinstance(address, str) else gateway
-    if not isinstance(first, str):
-        return []
-    bits, number = address_number(first)
-    family = _FAMILIES[bits]
-    other_bits, other_number = address_number(gateway) if isinstance(gateway, str) else (bits, number)
-    if other_bits != bits:
-        return [Problem(subnet.gateway, f"expected an {family} address as {first} is, got {show(gateway)}")]
-    if not isinstance(prefix, int):
-        return []
-    if not 0 <= prefix <= bits:
-        return [Problem(subnet.prefix, f"expected 0..{bits} for {family}, got {prefix}")]
-    if number >> (bits - prefix) != other_number >> (bits - prefix):
-        network = ipaddress.ip_interface(f"{first}/{prefix}").network
-        return [Problem(subnet.gateway, f"expected an address inside {network}, got {show(gateway)}")]
-    return []

@@ -84,7 +84,8 @@ OPTIONS = {"DEFAULT": LOG_OPTIONS, "shim": SHIM_OPTIONS}
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options for oslo-config-generator, those of the installed backends included."""
-    found = list(OPTIONS.items())
+    found: dict[str, list[cfg.Opt]] = dict(OPTIONS)
+    # A backend may have several names.
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name):
-        found.extend((section, list(options)) for section, options in entry.load().options.items())
-    return found
+        found.update((section, list(options)) for section, options in entry.load().options.items())
+    return list(found.items())

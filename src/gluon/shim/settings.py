@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gluon.etcd import Endpoints
 from gluon.process import config, etcd_options
+from gluon.process.logs import LogSettings
 from gluon.shim.options import OPTIONS
 from gluon.shim.plan import Identity
 from gluon.shim.reconcile.brake import Limits
@@ -20,7 +21,7 @@ from gluon.shim.reconcile.term import Watchfulness
 class ShimSettings(Struct, frozen=True, kw_only=True):
     """`[shim]` of the configuration file, and what is around it."""
 
-    log_level: str
+    log: LogSettings
     identity: Identity
     handlers: dict[str, str]
     """The backend's name, by proton."""
@@ -43,10 +44,10 @@ def read(argv: Sequence[str] | None) -> ShimSettings:
         StartFailed: says what is wrong.
         SystemExit: wrong usage, after a message.
     """
-    conf = config.read("proton-shim-server", OPTIONS, argv)
+    conf = config.read("proton-shim-server", OPTIONS, argv, sample="proton-shim")
     shim = conf.shim
     return ShimSettings(
-        log_level=conf.log_level,
+        log=config.log_settings(conf),
         identity=Identity(controller=shim.controller, hosts=frozenset(shim.host_list)),
         handlers=dict(shim.handlers),
         model_dirs=tuple(map(Path, shim.model_dirs)),

@@ -204,10 +204,20 @@ def test_the_documented_migration(do, run, tenant):
 
 
 def test_the_documented_python(stack, tenant):
-    for block in documented("python"):
-        names = {"tenant": tenant, "vm": str(uuid.uuid4())}
-        exec(block.replace("http://127.0.0.1:2705", stack.url), names)
-        assert names["port"]["vif_type"] == "ovs"
+    with Client(stack.url, api="net-l3vpn") as client:
+        others = {
+            client.create("port", {"id": key, "tenant_id": tenant, "mac_address": f"c8:2a:14:04:44:0{number}"})["id"]
+            for number, key in enumerate((str(uuid.UUID(int=1)), str(uuid.UUID(int=2**128 - 1))))
+        }
+        for block in documented("python"):
+            names = {"tenant": tenant, "vm": str(uuid.uuid4())}
+            exec(block.replace("http://127.0.0.1:2705", stack.url), names)
+            assert names["port"]["mac_address"].startswith("c8:2a:14:04:43")
+        left = {port["id"] for port in client.list("port", tenant_id=tenant)}
+        # The sample deletes no port but its own, which is bound and so is refused or gone.
+        assert others <= left
+        for key in others:
+            client.delete("port", key)
 
 
 def test_the_sdk(stack, tenant, route_target):

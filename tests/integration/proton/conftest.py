@@ -245,6 +245,7 @@ class Server:
         tokens = dict(self.rows("SELECT port, token FROM port_binding WHERE active"))
         for name, plural in {"Port": "ports", "Interface": "interfaces", "VpnAfConfig": "vpnafconfigs"}.items():
             read_only = {"status", "vif_type", "vif_details", "created_at", "updated_at", "status_reason"}
+            read_only.add("revision_number")
             key = "vrf_rt_value" if name == "VpnAfConfig" else "id"
             for shown in self.client.get(f"/{plural}").raise_for_status().json()[plural]:
                 attributes = {member: value for member, value in shown.items() if member not in read_only}

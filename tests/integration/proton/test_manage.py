@@ -127,6 +127,32 @@ def test_every_command_needs_a_configuration_file(tmp_path, command):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("where", ["--config-dir", "before", "home"])
+def test_the_configuration_is_taken_as_the_server_takes_it(server, etcd, tmp_path, where):
+    server.create_port()
+    server.assert_in_step(etcd)
+    directory = tmp_path / "home/.gluon"
+    directory.mkdir(parents=True)
+    (directory / "proton.conf").write_text(server.config.read_text())
+    words = {
+        "--config-dir": ["resync", "--dry-run", "--config-dir", str(directory)],
+        "before": ["--config-file", str(server.config), "--debug", "resync", "--dry-run"],
+        "home": ["resync", "--dry-run"],
+    }[where]
+    environment = {**os.environ, "HOME": str(directory.parent if where == "home" else tmp_path / "empty")}
+    done = subprocess.run(
+        [console_script("gluon-manage"), *words],
+        cwd=server.config.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "to be deleted there: 0" in done.stdout
+
+
 def test_resync_needs_a_file_that_names_the_database(server, etcd):
     server.create_port()
     server.assert_in_step(etcd)

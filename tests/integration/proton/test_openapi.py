@@ -14,6 +14,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
+    positive_data_acceptance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
     unsupported_method,
@@ -26,10 +28,19 @@ CHECKS = (
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
     negative_data_rejection,
+    positive_data_acceptance,
     unsupported_method,
 )
+
+BEYOND_JSON_SCHEMA = ("vpnbindings", "servicebindings", "bgppeerings", "dataplanetunnels")
+"""Whose attributes are compared with each other: an address with its subnet, or with that of the other end."""
+WITHIN_JSON = ("beyond 64 bits", "NUL character")
+"""What is refused within a JSON value; JSON Schema can say it only of numbers and text that stand alone."""
+TEXT_BEYOND_JSON_SCHEMA = ("/test/v1.0/samples",)
+"""Has attributes of formats that are no regular language, such as a network without bits beyond its prefix."""
 
 SCHEMA = schemathesis.openapi.from_dict(make_document(catalog.load(["net-l3vpn", "test"])))
 OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
@@ -63,6 +74,10 @@ def cases() -> list:
 
 @pytest.mark.parametrize(("operation", "mode"), cases())
 def test_every_answer_is_as_documented(operation, mode, server):
+    beyond = BEYOND_JSON_SCHEMA + TEXT_BEYOND_JSON_SCHEMA
+    left_out = {positive_data_acceptance} if any(each in operation.path for each in beyond) else set()
+    checks = [check for check in CHECKS if check not in left_out]
+
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=5,
@@ -72,7 +87,9 @@ def test_every_answer_is_as_documented(operation, mode, server):
         suppress_health_check=list(HealthCheck),
     )
     def check(case):
-        case.call_and_validate(base_url=server.root, checks=CHECKS, timeout=20)
+        response = case.call(base_url=server.root, timeout=20)
+        within = any(words in response.text for words in WITHIN_JSON)
+        case.validate_response(response, checks=[c for c in checks if not within or c is not positive_data_acceptance])
 
     check()
 

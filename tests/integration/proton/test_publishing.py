@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import sqlite3
@@ -23,7 +24,7 @@ def churn(server, seed: int, seconds: float) -> dict[str, str | None]:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         key, name = rng.choice(TARGETS), uuid.uuid4().hex
-        body = {"tenant_id": TENANT, "import_route_policy": name}
+        body = {"tenant_id": TENANT, "vrf_rt_type": "both", "import_route_policy": name}
         kind = rng.randrange(3)
         try:
             if kind == 0:
@@ -168,7 +169,9 @@ def test_fifty_parallel_writers_never_see_a_locked_database(server, etcd, in_bac
     server.assert_in_step(etcd)
 
 
-def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(tmp_path, etcd, make_server):
+@pytest.fixture
+def wide(tmp_path, etcd, make_server):
+    """A server whose model has room for 1.9 MB in one object."""
     model = tmp_path / "models" / "wide"
     model.mkdir(parents=True)
     text = (
@@ -187,9 +190,37 @@ def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(tmp_path, etcd, m
     (model / "api.yaml").write_text(text)
     server = make_server(etcd, service_list="wide", model_dirs=tmp_path / "models", max_body_size=4_000_000)
     server.start()
+    return server
+
+
+def test_an_object_that_no_controller_could_record_is_refused(wide):
+    with httpx.Client(base_url=f"{wide.root}/proton/wide/v1.0", trust_env=False, timeout=30) as client:
+        body = {"tenant_id": TENANT, **{f"t{number}": "x" * 65_535 for number in range(14)}, "t3": "é" * 65_535}
+        refused = client.post("/services", json=body)
+        assert refused.status_code == 400
+        (detail,) = refused.json()["error"]["details"]
+        assert detail["attribute"] == "t3"
+        assert "too large" in detail["message"]
+        fits = client.post("/services", json={name: body[name] for name in list(body)[:11]}).raise_for_status().json()
+        refused = client.put(f"/services/{fits['id']}", json={"t29": "é" * 65_535})
+        assert refused.status_code == 400
+        assert client.get(f"/services/{fits['id']}").json()["t29"] is None
+
+
+def test_a_value_that_etcd_refuses_does_not_hold_up_the_others(etcd, wide):
+    server = wide
     with httpx.Client(base_url=f"{server.root}/proton/wide/v1.0", trust_env=False, timeout=30) as client:
-        body = {"tenant_id": TENANT, **{f"t{number}": "x" * 65_535 for number in range(30)}}
-        large = client.post("/services", json=body).raise_for_status().json()
+        large = client.post("/services", json={"tenant_id": TENANT}).raise_for_status().json()
+    assert server.stop(8) == 0
+    # Only a version that took such objects can have left one.
+    with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
+        values = ", ".join(f"t{number} = '{'x' * 65_535}'" for number in range(30))
+        connection.execute(f"UPDATE wide_service SET {values}")
+        connection.execute(
+            "INSERT INTO outbox (proton, object, key, created_at) VALUES ('wide', 'Service', ?, '')", (large["id"],)
+        )
+    server.start()
+    with httpx.Client(base_url=f"{server.root}/proton/wide/v1.0", trust_env=False, timeout=30) as client:
         small = client.post("/services", json={"tenant_id": TENANT}).raise_for_status().json()
         path = f"/services/{large['id']}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import uuid
 
@@ -13,6 +14,7 @@ from gluon.testing.waiting import until
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
 MISSING = "00000000-0000-4000-8000-00000000dead"
 MAC = "c8:2a:14:04:43:80"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,97 @@ def error(answer: httpx.Response, status: int, code: str) -> dict:
     return body
 
 
+def test_the_root_lists_versions_as_openstack_services_do(server):
+    with httpx.Client(trust_env=False) as client:
+        versions = client.get(server.root + "/").raise_for_status().json()["versions"]
+        assert {each["proton_service"] for each in versions} == {"ietf-sfc", "net-l3vpn", "test"}
+        for each in versions:
+            assert (each["id"], each["status"]) == ("v1.0", "CURRENT")
+            (link,) = each["links"]
+            assert link["rel"] == "self"
+            assert client.get(link["href"]).json()["resources"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": ""},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "text/plain;charset=UTF-8", "Origin": "http://evil.example"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=application/json"},
+        {"Content-Type": "text/plain; application/json"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": "application/json-patch+json"},
+        {"Content-Type": "application/xml"},
+        {"Content-Type": "application/json, text/plain"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": "application/json", "Content-Encoding": "identity, br"},
+        [("Content-Type", "application/json"), ("Content-Type", "text/plain")],
+    ],
+)
+def test_a_body_that_is_not_said_to_be_plain_json_is_refused(server, client, headers):
+    before = len(client.get("/ports").json()["ports"])
+    body = f'{{"tenant_id": "{TENANT}", "mac_address": "{MAC}"}}'
+    error(client.post("/ports", content=body, headers=headers), 415, "unsupported_media_type")
+    port = server.create_port(name="kept")
+    error(client.put(f"/ports/{port['id']}", content='{"name": "new"}', headers=headers), 415, "unsupported_media_type")
+    assert server.port(port["id"])["name"] == "kept"
+    client.delete(f"/ports/{port['id']}")
+    assert len(client.get("/ports").json()["ports"]) == before
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "Application/JSON; Charset=utf-8",
+        "application/json; odata=verbose",
+    ],
+)
+def test_json_in_each_spelling_is_taken(client, media_type):
+    body = f'{{"tenant_id": "{TENANT}", "mac_address": "{MAC}"}}'
+    answer = client.post("/ports", content=body, headers={"Content-Type": media_type, "Content-Encoding": "identity"})
+    assert answer.status_code == 201
+
+
+def test_a_page_of_another_origin_gets_no_leave(client):
+    for method in ("POST", "PUT", "DELETE"):
+        asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": method}
+        answer = client.options("/ports", headers=asked)
+        assert answer.status_code == 405
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    read = client.get("/ports", headers={"Origin": "http://evil.example"})
+    assert not [name for name in read.headers if name.startswith("access-control")]
+
+
+GIVEN = "req-5b1a2d3c-0000-4000-8000-0000000000AA"
+
+
+def test_a_request_id_goes_in_through_the_log_and_out(server, client):
+    answer = client.post(
+        "/ports", json={"tenant_id": TENANT, "mac_address": MAC}, headers={"X-Openstack-Request-Id": GIVEN}
+    )
+    assert answer.headers["x-openstack-request-id"] == GIVEN
+    line = f"[{GIVEN}] POST /proton/net-l3vpn/v1.0/ports: 201 {answer.headers['location']} in"
+    until(lambda: line in server.log.read_text(), "the log has it")
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "x", "req-x", GIVEN + "x", "req-" + "a" * 5000, GIVEN[4:], f"{GIVEN}, {GIVEN}"]
+)
+def test_every_answer_has_an_id_that_can_be_trusted(server, client, given):
+    headers = {} if given is None else {"X-Openstack-Request-Id": given}
+    for path in ("/ports", "/ports/none", server.root + "/healthz"):
+        out = client.get(path, headers=headers).headers["x-openstack-request-id"]
+        assert re.fullmatch("req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", out)
+        assert out != given
+
+
 def test_protons_versions_and_resources_are_listed(server):
     with httpx.Client(base_url=server.root, trust_env=False) as client:
         protons = client.get("/proton/").json()["protons"]
@@ -59,7 +152,7 @@ def test_create_answers_the_whole_object_with_defaults_and_canonical_values(clie
     assert answer.status_code == 201
     port = answer.json()
     assert str(uuid.UUID(port["id"])) == port["id"]
-    assert port["tenant_id"] == TENANT
+    assert port["tenant_id"] == TENANT.replace("-", "")  # as Keystone writes it, and as it was given
     assert port["mac_address"] == MAC
     assert (port["status"], port["vif_type"], port["vif_details"]) == ("DOWN", "unbound", {})
     assert (port["mtu"], port["vnic_type"], port["admin_state_up"]) == (1500, "normal", True)
@@ -163,23 +256,24 @@ def test_a_refused_update_changes_nothing(server, client):
     ],
 )
 def test_a_body_that_is_no_json_object_is_a_bad_request(client, body, words):
-    assert words in error(client.post("/ports", content=body), 400, "bad_request")["message"]
+    assert words in error(client.post("/ports", content=body, headers=JSON), 400, "bad_request")["message"]
 
 
 @pytest.mark.parametrize("number", ["9" * 400, "1e999", "-9223372036854775809"])
 def test_numbers_out_of_range_are_the_clients_mistake(client, number):
-    answer = client.post("/ports", content=f'{{"tenant_id": "{TENANT}", "mac_address": "{MAC}", "mtu": {number}}}')
+    body = f'{{"tenant_id": "{TENANT}", "mac_address": "{MAC}", "mtu": {number}}}'
+    answer = client.post("/ports", content=body, headers=JSON)
     assert answer.status_code == 400, answer.text
 
 
 def test_a_body_that_is_too_long_is_refused(client):
-    error(client.post("/ports", content=b" " * (2**20 + 1)), 413, "too_large")
+    error(client.post("/ports", content=b" " * (2**20 + 1), headers=JSON), 413, "too_large")
 
     def chunks():
         for _ in range(17):
             yield b" " * 2**16
 
-    error(client.post("/ports", content=chunks()), 413, "too_large")
+    error(client.post("/ports", content=chunks(), headers=JSON), 413, "too_large")
 
 
 def test_unknown_paths_and_methods_have_the_same_error_body(server, client):
@@ -190,7 +284,7 @@ def test_unknown_paths_and_methods_have_the_same_error_body(server, client):
     error(answer, 405, "method_not_allowed")
     assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
     with httpx.Client(base_url=server.root, trust_env=False) as root:
-        error(root.get("/"), 404, "not_found")
+        error(root.get("/v2.0"), 404, "not_found")
         error(root.get("/proton/unknown/"), 404, "not_found")
 
 
@@ -221,14 +315,18 @@ def test_a_missing_reference_is_named(server, client):
     assert MISSING in body["message"]
     assert body["details"][0]["attribute"] == "service_id"
     vpn = {"tenant_id": TENANT, "ipv4_family": "64512:1,64512:2"}
-    client.post("/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:1"}).raise_for_status()
+    client.post(
+        "/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:1", "vrf_rt_type": "both"}
+    ).raise_for_status()
     body = error(client.post("/vpns", json=vpn), 409, "reference_missing")
     assert "64512:2" in body["message"]
     assert client.get("/vpns").json()["vpns"] == []
 
 
 def test_an_object_that_others_name_cannot_be_deleted(client):
-    client.post("/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:9"}).raise_for_status()
+    client.post(
+        "/vpnafconfigs", json={"tenant_id": TENANT, "vrf_rt_value": "64512:9", "vrf_rt_type": "both"}
+    ).raise_for_status()
     vpn = client.post("/vpns", json={"tenant_id": TENANT, "ipv4_family": "64512:9"}).raise_for_status().json()
     body = error(client.delete("/vpnafconfigs/64512:9"), 409, "in_use")
     assert vpn["id"] in body["message"]
@@ -260,7 +358,8 @@ def test_the_default_interfaces_name_fits(server, client, name, expected):
 
 def test_a_port_in_use_is_kept_whole(server, client):
     port = server.create_port()
-    interface = client.post("/interfaces", json={"tenant_id": TENANT, "port_id": port["id"]}).raise_for_status().json()
+    body = {"tenant_id": TENANT, "port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": 5}
+    interface = client.post("/interfaces", json=body).raise_for_status().json()
     assert interface["id"] in error(client.delete(f"/ports/{port['id']}"), 409, "in_use")["message"]
     assert client.get(f"/interfaces/{port['id']}").status_code == 200
     client.delete(f"/interfaces/{interface['id']}").raise_for_status()
@@ -276,7 +375,10 @@ def test_a_port_in_use_is_kept_whole(server, client):
 
 def test_an_interface_with_the_uuid_of_a_port_to_come_is_a_duplicate(server, client):
     port, taken = server.create_port(), str(uuid.uuid4())
-    client.post("/interfaces", json={"id": taken, "tenant_id": TENANT, "port_id": port["id"]}).raise_for_status()
+    vlan = {"segmentation_type": "vlan", "segmentation_id": 5}
+    client.post(
+        "/interfaces", json={"id": taken, "tenant_id": TENANT, "port_id": port["id"], **vlan}
+    ).raise_for_status()
     body = error(client.post("/ports", json={"id": taken, "tenant_id": TENANT, "mac_address": MAC}), 409, "duplicate")
     assert "Interface" in body["message"]
     error(client.get(f"/ports/{taken}"), 404, "not_found")
@@ -285,9 +387,10 @@ def test_an_interface_with_the_uuid_of_a_port_to_come_is_a_duplicate(server, cli
 def test_children_below_their_parent(server, client):
     port, other = server.create_port(), server.create_port()
     path = f"/ports/{port['id']}/interfaces"
-    made = client.post(path, json={"tenant_id": TENANT}).raise_for_status().json()
+    vlans = [{"tenant_id": TENANT, "segmentation_type": "vlan", "segmentation_id": n} for n in (5, 6)]
+    made = client.post(path, json=vlans[0]).raise_for_status().json()
     assert made["port_id"] == port["id"]
-    given = client.post(path, json={"tenant_id": TENANT, "port_id": port["id"].upper()}).raise_for_status().json()
+    given = client.post(path, json={**vlans[1], "port_id": port["id"].upper()}).raise_for_status().json()
     assert given["port_id"] == port["id"]
     assert {i["id"] for i in client.get(path).json()["interfaces"]} == {port["id"], made["id"], given["id"]}
     assert client.get(f"{path}/{made['id']}").json() == made
@@ -383,7 +486,8 @@ def test_a_bad_query_for_bindings_is_refused(client, bound_nowhere, query):
 
 def test_a_client_that_goes_away_is_no_fault_of_the_server(server):
     with socket.create_connection(server.root.removeprefix("http://").split(":"), timeout=10) as gone:
-        gone.sendall(b"POST /proton/net-l3vpn/v1.0/ports HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        head = b"POST /proton/net-l3vpn/v1.0/ports HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        gone.sendall(head + b"Content-Length: 9\r\n\r\n{")
     with httpx.Client(base_url=server.root, trust_env=False) as client:
         counted = 'gluon_proton_requests_total{method="POST",route="/proton/net-l3vpn/v1.0/ports",status="499"}'
         until(lambda: counted in client.get("/metrics").text, "the request is counted")

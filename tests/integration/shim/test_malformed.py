@@ -25,6 +25,17 @@ MALFORMED: dict[bytes, tuple[bytes, str]] = {
     b"/proton/net-l3vpn/Port/" + KEY.upper().encode(): (GOOD, "expected"),
     b"/proton/net-l3vpn/Port/%" + KEY.encode().hex()[:2].encode() + KEY[1:].encode(): (GOOD, "names the same object"),
     b"/proton/net-l3vpn/VpnBinding/" + KEY.encode(): (b'{"subnet_prefix":24}', "service_id: required"),
+    b"/proton/net-l3vpn/VpnAfConfig/1:1": (
+        b'{"tenant_id":"00000000-0000-4000-8000-000000000001"}',
+        "vrf_rt_type: required",
+    ),
+    b"/proton/net-l3vpn/DataplaneTunnel/" + KEY.encode(): (
+        (
+            b'{"tenant_id":"00000000-0000-4000-8000-000000000001",'
+            b'"local_tunnel_endpoint":"10.0.0.1","remote_tunnel_endpoint":"10.0.0.1"}'
+        ),
+        "remote_tunnel_endpoint: expected another value than that of local_tunnel_endpoint",
+    ),
     b"/proton/unheard-of/Port/x": (GOOD, "unknown proton 'unheard-of'; known: "),
     b"/proton/net-l3vpn/Router/x": (GOOD, "net-l3vpn has no object 'Router'; it has Port, "),
     b"/proton/net-l3vpn/Port/" + b"k" * 5000: (GOOD, "longer than 4096"),

@@ -32,7 +32,7 @@ def binding(number: int, vpn: int, **attributes: Any) -> dict[str, Any]:
 
 
 def target(number: int, **attributes: Any) -> dict[str, Any]:
-    return {"vrf_rt_value": f"65000:{number}", "tenant_id": TENANT, **attributes}
+    return {"vrf_rt_value": f"65000:{number}", "vrf_rt_type": "both", "tenant_id": TENANT, **attributes}
 
 
 async def one_of_each(ground: Ground) -> None:

@@ -6,6 +6,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gluon.cli.app import main
 from gluon.cli.global_options import GlobalOptions
@@ -138,6 +139,17 @@ def test_only_ports_have_bindings(protonclient):
         (("port-create", "--tenant_id", "t"), "required: --mac_address"),
         ((*PORT, "--mtu", "big"), "--mtu: expected an integer, got 'big'"),
         ((*PORT, "--mtu", "1.5"), "--mtu: expected an integer, got '1.5'"),
+        ((*PORT, "--mtu", "1_500"), "--mtu: expected an integer, got '1_500'"),
+        ((*PORT, "--mtu", "\u0661\u0665"), "--mtu: expected an integer"),
+        ((*PORT, "--mtu", " 9"), "--mtu: expected an integer, got ' 9'"),
+        ((*PORT, "--mtu", "+9"), "--mtu: expected an integer, got '+9'"),
+        ((*PORT, "--mtu", "007"), "--mtu: expected an integer, got '007'"),
+        ((*PORT, "--mtu", "1" * 5000), "--mtu: expected an integer"),
+        (("port-list", "--mtu", "1_500"), "--mtu: expected an integer, got '1_500'"),
+        ((*PORT, "--profile", '{"a": 1, "a": 2}'), "the name 'a' is given twice"),
+        ((*PORT, "--profile", '[{"b": {"a": 1, "a": 2}}]'), "the name 'a' is given twice"),
+        ((*PORT, "--profile", "[NaN]"), "--profile: expected JSON text"),
+        ((*PORT, "--profile", "[1e999]"), "--profile: expected JSON text"),
         ((*PORT, "--admin_state_up", "yes"), "--admin_state_up: expected true or false, got 'yes'"),
         ((*PORT, "--vnic_type", "sriov"), "--vnic_type: invalid choice: 'sriov' (choose from "),
         ((*PORT, "--profile", "{a: 1}"), "--profile: expected JSON text, got '{a: 1}'"),
@@ -147,6 +159,11 @@ def test_only_ports_have_bindings(protonclient):
         ((*PORT, "--mac", MAC), "unrecognized arguments: --mac"),
         (("static-route-create", "--destination", "d", "--weight", "nan"), "--weight: expected a number, got 'nan'"),
         (("static-route-create", "--host", "h"), "required: --destination"),
+        (("static-route-create", "--destination", "d", "--weight", "1_0"), "--weight: expected a number, got '1_0'"),
+        (("static-route-create", "--destination", "d", "--weight", ".5"), "--weight: expected a number, got '.5'"),
+        (("static-route-create", "--destination", "d", "--weight", "\u0663.5"), "--weight: expected a number"),
+        (("--timeout", "1_0", "port-list"), "--timeout: expected seconds above 0, got '1_0'"),
+        (("--timeout", "\u0663", "port-list"), "--timeout: expected seconds above 0"),
         (("port-update", "p"), "nothing to change"),
         (("port-update", "p", "--id", "q"), "unrecognized arguments: --id q"),
         (("port-update", "p", "--unset", "mac_address"), "--unset: invalid choice: 'mac_address'"),
@@ -176,14 +193,42 @@ def test_wrong_usage_names_the_culprit_and_changes_nothing(protonclient, server,
     assert (result.code, result.out) == (2, "")
     assert message in result.err
     assert "Traceback" not in result.err
-    assert all(r.method == "GET" and "port" not in r.path.split("/")[-1] for r in server.requests)
+    assert all(r.method == "GET" for r in server.requests)
 
 
-def test_a_global_option_after_the_command_is_explained(protonclient):
-    for words in (("--api", "net-l3vpn"), ("--api=net-l3vpn",)):
-        result = protonclient("port-list", *words)
-        assert result.code == 2
-        assert "error: --api goes before the command" in result.err
+@pytest.mark.parametrize(
+    "words", [("--api", "net-l3vpn"), ("--api=net-l3vpn",), ("--timeout", "9", "--api", "net-l3vpn")]
+)
+def test_global_options_after_the_command(protonclient, server, words):
+    server.protons["ietf-sfc"] = ()
+    result = protonclient("port-list", *words, "-f", "json")
+    assert (result.code, result.json) == (0, [])
+    assert protonclient("port-list", "--api", "net-l2").code == 2
+    assert protonclient("-q", *PORT[:1], "--api", "net-l3vpn", *PORT[1:]).code == 0
+    assert protonclient("help", "port-create", *words).code == 0
+    assert "port-create" in protonclient("complete", *words).out
+
+
+def test_the_server_may_be_named_after_the_command(server, capsys, closed_port):
+    for before in ((), ("--port", str(closed_port))):
+        assert main([*before, "proton-list", "--host", "127.0.0.1", "--port", str(server.port), "-f", "json"]) == 0
+        assert "net-l3vpn" in capsys.readouterr().out
+
+
+def test_what_the_command_has_itself_is_not_global(protonclient, server):
+    result = protonclient(
+        "static-route-create", "--destination", "d", "--peer_as", "1", "--host", "h", "--api=net-l3vpn"
+    )
+    assert result.code == 0, result.err
+    assert server.requests[-1].body["host"] == "h"
+
+
+def test_verbosity_and_debug_after_the_command(protonclient, port):
+    assert "HTTP Request: GET" in protonclient("proton-list", "-v").err
+    assert "Traceback" in protonclient("port-show", "x", "--debug").err
+    assert protonclient("port-list", "--version").out.startswith("protonclient 0.")
+    result = protonclient("port-delete", port, "-q")
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
 @pytest.mark.parametrize("words", [("prot-create",), ("help", "prot-create")])
@@ -263,6 +308,16 @@ def test_no_answer_in_time(protonclient, server, answer_raw):
 
 
 # Help and the environment
+
+
+def test_help_shows_the_rules(protonclient, server):
+    assert "rules:" not in protonclient("help", "port-create").out
+    port, *others = server.protons["net-l3vpn"]
+    ruled = structs.replace(port, rules=("no two have the same 100 % of a",))
+    server.protons["net-l3vpn"] = (ruled, *others)
+    for verb in ("create", "update"):
+        result = protonclient("help", f"port-{verb}")
+        assert "rules: no two have the same 100 % of a" in " ".join(result.out.split())
 
 
 def test_help_without_a_server(capsys, closed_port):

@@ -10,7 +10,12 @@ import yaml
 def test_json_is_what_the_server_said(protonclient, server, port):
     server.objects["ports"][port]["vif_details"] = {"port_filter": False, "bridge_name": "br-gluon"}
     shown = protonclient("port-show", port, "-f", "json").json
-    assert shown == {**server.objects["ports"][port], "updated_at": None, "status_reason": None}
+    assert shown == {
+        **server.objects["ports"][port],
+        "updated_at": None,
+        "status_reason": None,
+        "revision_number": None,
+    }
     assert protonclient("port-list", "--long", "-f", "json").json == [shown]
 
 
@@ -27,7 +32,7 @@ def test_text_formats_read_like_json(protonclient, server, port):
         "true", "1500", "", '{"port_filter":false}', "",
     ]  # fmt: skip
     table = protonclient("port-show", port).out
-    assert '| vif_details    | {"port_filter":false} |' in table
+    assert '| vif_details     | {"port_filter":false} |' in table
     assert "None" not in table
     rows = list(csv.DictReader(io.StringIO(protonclient("port-list", "--long", "-f", "csv").out)))
     assert (rows[0]["admin_state_up"], rows[0]["mtu"], rows[0]["host_id"]) == ("true", "1500", "")
@@ -37,7 +42,7 @@ def test_show_begins_with_the_key_and_shows_what_the_schema_lacks(protonclient, 
     server.objects["ports"][port]["of_a_newer_server"] = 1
     names = list(protonclient("port-show", port, "-f", "json").json)
     assert names[:4] == ["id", "tenant_id", "name", "mac_address"]
-    assert names[-4:] == ["created_at", "updated_at", "status_reason", "of_a_newer_server"]
+    assert names[-5:] == ["created_at", "updated_at", "status_reason", "revision_number", "of_a_newer_server"]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from oslo_config import cfg
 
+from gluon.distribution import version
 from gluon.process import config
 from gluon.process.run import StartFailed
 
@@ -68,3 +71,42 @@ def test_what_can_not_be_read_is_one_sentence_without_a_secret(tmp_path, content
 def test_a_folder_in_place_of_a_file_is_told(tmp_path):
     with pytest.raises(StartFailed, match=str(tmp_path)):
         config.read("test", OPTIONS, ["--config-file", str(tmp_path)])
+
+
+def test_what_the_command_line_takes(tmp_path):
+    file = tmp_path / "gluon.conf"
+    file.write_text("[DEFAULT]\nlog_level = WARNING\n")
+    argv = ["--config-file", str(file), "--debug", "--use-json", "--logfile", "x.log"]
+    settings = config.log_settings(config.read("test", OPTIONS, argv))
+    assert (settings.level, settings.as_json, settings.file) == ("DEBUG", True, Path("x.log"))
+    settings = config.log_settings(config.read("test", OPTIONS, ["--config-file", str(file), "--log-file", "y.log"]))
+    assert (settings.level, settings.as_json, settings.file) == ("WARNING", False, Path("y.log"))
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        config.read("proton-server", OPTIONS, ["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"proton-server {version()}\n"
+
+
+@pytest.mark.parametrize("name", ["gluon.conf", "proton-server.conf", "proton.conf", "proton.conf.d/10.conf"])
+def test_the_files_that_are_read_when_none_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / ".gluon" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("[shim]\nhost_list = h1\n")
+    assert config.read("proton-server", OPTIONS, [], sample="proton").shim.host_list == ["h1"]
+
+
+def test_a_section_of_2017_says_what_to_do(tmp_path):
+    with pytest.raises(StartFailed, match=r"\[keystone_authtoken\]: requests are not authenticated yet: take"):
+        read(tmp_path, "[keystone_authtoken]\nauth_url = http://keystone\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("verbose = true", "log_level and debug say"), ("log_dir = /var/log", "write the whole path as")]
+)
+def test_an_option_of_2017_says_what_to_write(tmp_path, text, said):
+    with pytest.raises(StartFailed, match=said):
+        read(tmp_path, f"[DEFAULT]\n{text}\n")

@@ -14,10 +14,11 @@ from gluon.process.run import until_first
 PROGRAM = """
 import asyncio, logging, os, signal, sys
 from msgspec import Struct
+from gluon.process.logs import LogSettings
 from gluon.process.run import StartFailed, main
 
 class Settings(Struct):
-    log_level: str = "INFO"
+    log: LogSettings = LogSettings()
 
 def read():
     if case == "configuration":

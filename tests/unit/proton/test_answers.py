@@ -53,7 +53,7 @@ async def reason(database):
 async def test_no_source_erases_what_another_one_says(database, protons):
     proton = protons["net-l3vpn"]
     target = Target(proton=proton, object_type=proton.objects["VpnAfConfig"])
-    attributes = new_attributes(target, {"tenant_id": TENANT, "vrf_rt_value": CONFIG.key})
+    attributes = new_attributes(target, {"tenant_id": TENANT, "vrf_rt_value": CONFIG.key, "vrf_rt_type": "both"})
     # A source may be earlier than the object.
     status = Status(state="ERROR", reason="no route", failure="modify_object fails")
     await database.write(lambda tx: apply_status(tx, proton, CONFIG, "c", status))
@@ -74,7 +74,7 @@ async def test_no_source_erases_what_another_one_says(database, protons):
 async def test_a_status_that_is_known_changes_nothing(database, protons):
     proton = protons["net-l3vpn"]
     target = Target(proton=proton, object_type=proton.objects["VpnAfConfig"])
-    attributes = new_attributes(target, {"tenant_id": TENANT, "vrf_rt_value": CONFIG.key})
+    attributes = new_attributes(target, {"tenant_id": TENANT, "vrf_rt_value": CONFIG.key, "vrf_rt_type": "both"})
     await database.write(lambda tx: create(tx, target, attributes))
     await database.write(lambda tx: apply_status(tx, proton, CONFIG, "c", Status(failure="slow")))
     told = []

@@ -88,7 +88,7 @@ class TwoServers(RuleBasedStateMachine):
     def change(self, number: int, key: str, kind: str) -> None:
         session = self.servers[number].session
         exists = self._run(lambda tx: tx.objects("net-l3vpn", "VpnAfConfig").exists(key))
-        values: dict[str, Any] = {"tenant_id": TENANT, "import_route_policy": next(self.names)}
+        values: dict[str, Any] = {"tenant_id": TENANT, "vrf_rt_type": "both", "import_route_policy": next(self.names)}
         if kind == "create" and not exists:
             attributes = new_attributes(TARGET, {**values, "vrf_rt_value": key})
             self._run(lambda tx: create(tx, TARGET, attributes), session)

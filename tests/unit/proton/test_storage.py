@@ -146,7 +146,9 @@ async def test_failures_among_many_transactions_at_once_are_their_own(database, 
     configs = target(protons, "VpnAfConfig")
 
     async def make(number):
-        attributes = new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": f"64512:{number}"})
+        attributes = new_attributes(
+            configs, {"tenant_id": TENANT, "vrf_rt_value": f"64512:{number}", "vrf_rt_type": "both"}
+        )
         try:
             await database.write(lambda tx: create(tx, configs, attributes))
         except Duplicate as error:
@@ -192,7 +194,10 @@ async def test_subscribers_hear_of_a_commit_before_whoever_asked_and_though_nobo
     order, begun, held = [], threading.Event(), threading.Event()
     database.subscribe(lambda changes: order.append(next(iter(changes.objects)).key))
     configs = target(protons, "VpnAfConfig")
-    one, two = [new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": key}) for key in ("64512:1", "64512:2")]
+    one, two = [
+        new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": key, "vrf_rt_type": "both"})
+        for key in ("64512:1", "64512:2")
+    ]
 
     def slow(tx):
         create(tx, configs, one)
@@ -238,7 +243,7 @@ async def test_refused_changes_leave_reads_statuses_and_the_publishers_own_books
     row = await append(database, A, "s1")
     database.refuse_changes("the database is another one; run gluon-manage resync")
     configs = target(protons, "VpnAfConfig")
-    attributes = new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": "64512:1"})
+    attributes = new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": "64512:1", "vrf_rt_type": "both"})
     with pytest.raises(ChangesRefused, match="run gluon-manage resync"):
         await database.write(lambda tx: create(tx, configs, attributes))
     await database.write(lambda tx: tx.outbox.remove([row], "s1"))
@@ -254,7 +259,7 @@ async def test_refused_changes_leave_reads_statuses_and_the_publishers_own_books
 @pytest.mark.asyncio
 async def test_the_reason_of_a_refusal_is_found_by_the_storage(database, protons):
     config, vpn = target(protons, "VpnAfConfig"), target(protons, "VpnService")
-    values = new_attributes(config, {"tenant_id": TENANT, "vrf_rt_value": "64512:1"})
+    values = new_attributes(config, {"tenant_id": TENANT, "vrf_rt_value": "64512:1", "vrf_rt_type": "both"})
     service = new_attributes(vpn, {"tenant_id": TENANT, "ipv4_family": "64512:1"})
     with pytest.raises(ReferenceMissing, match="ipv4_family names VpnAfConfig 64512:1"):
         await database.write(lambda tx: create(tx, vpn, service))
@@ -276,7 +281,8 @@ async def test_objects_of_the_same_transaction_are_not_blamed(database, protons)
     values = {"tenant_id": TENANT, "mac_address": "c8:2a:14:04:43:80"}
     one, two = new_attributes(ports, values), new_attributes(ports, values)
     await database.write(lambda tx: create(tx, ports, one))
-    taken = new_attributes(interfaces, {"tenant_id": TENANT, "port_id": one["id"], "id": two["id"]})
+    vlan = {"segmentation_type": "vlan", "segmentation_id": 5}
+    taken = new_attributes(interfaces, {"tenant_id": TENANT, "port_id": one["id"], "id": two["id"], **vlan})
     await database.write(lambda tx: create(tx, interfaces, taken))
     with pytest.raises(Duplicate, match=f"Interface {two['id']}"):
         await database.write(lambda tx: create(tx, ports, two))
@@ -378,7 +384,7 @@ async def test_a_clock_that_goes_back_takes_no_object_along(file, protons):
     times = ["2030-01-01T00:00:00.000000Z"]
     database = await open_database(f"sqlite:///{file}", protons, create=True, clock=lambda: times[-1])
     configs = target(protons, "VpnAfConfig")
-    attributes = new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": "64512:1"})
+    attributes = new_attributes(configs, {"tenant_id": TENANT, "vrf_rt_value": "64512:1", "vrf_rt_type": "both"})
     await database.write(lambda tx: create(tx, configs, attributes))
     times.append("2020-01-01T00:00:00.000000Z")
     await database.write(lambda tx: update(tx, configs, "64512:1", {"import_route_policy": "p"}))

@@ -19,16 +19,45 @@ ACCEPTED = {
     "type: integer": [(0, 0), (-(2**31), -(2**31)), (2**31 - 1, 2**31 - 1)],
     "type: integer, format: int64": [(-(2**63), -(2**63)), (2**63 - 1, 2**63 - 1)],
     "type: integer, min: 1, max: 5": [(1, 1), (5, 5)],
+    "type: integer, except: [3, 5]": [(4, 4)],
     "type: integer, min: 1": [(2**31 - 1, 2**31 - 1)],
     "type: number": [(1, 1.0), (1.5, 1.5), (-1e300, -1e300), (10**300, 1e300)],
     "type: boolean": [(True, True), (False, False)],
-    "type: uuid": [(UUID, UUID), (UUID.upper(), UUID), (UUID.replace("-", ""), UUID)],
-    "type: enum, values: [red, green]": [("red", "red")],
+    "type: uuid": [("", None), (UUID, UUID), (UUID.upper(), UUID), (UUID.replace("-", ""), UUID)],
+    "type: uuid, format: project-id": [
+        (UUID, UUID),
+        (UUID.upper(), UUID),
+        (UUID.replace("-", ""), UUID.replace("-", "")),
+        (UUID.replace("-", "").upper(), UUID.replace("-", "")),
+        ("", None),
+    ],
+    "type: enum, values: [red, green]": [("red", "red"), ("", None)],
     "type: string, format: mac": [
         ("c8:2a:14:04:43:80", "c8:2a:14:04:43:80"),
         ("C8-2A-14-04-43-80", "c8:2a:14:04:43:80"),
         ("01:00:5e:00:00:01", "01:00:5e:00:00:01"),
+        ("C82A.1404.4380", "c8:2a:14:04:43:80"),
+        ("c82a-1404-4380", "c8:2a:14:04:43:80"),
+        ("c82a:1404:4380", "c8:2a:14:04:43:80"),
+        ("c82a14-044380", "c8:2a:14:04:43:80"),
+        ("c82a14:044380", "c8:2a:14:04:43:80"),
+        ("C82A14044380", "c8:2a:14:04:43:80"),
+        ("", None),
     ],
+    "type: string, format: mac, address: unicast": [("fa:16:3e:00:00:01", "fa:16:3e:00:00:01")],
+    "type: string, format: mac, address: multicast": [("33-33-00-00-00-01", "33:33:00:00:00:01")],
+    "type: string, format: ip, address: unicast": [
+        ("10.0.0.1", "10.0.0.1"),
+        ("169.254.1.1", "169.254.1.1"),
+        ("100.64.0.1", "100.64.0.1"),
+        ("223.255.255.254", "223.255.255.254"),
+        ("FE80::1", "fe80::1"),
+        ("fd00::1", "fd00::1"),
+        ("2001:0DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("", None),
+    ],
+    "type: string, format: ip, address: multicast": [("239.0.0.1", "239.0.0.1"), ("FF02::1", "ff02::1")],
+    "type: string, format: ip-list, address: unicast": [("10.0.0.1, fe80::1", "10.0.0.1,fe80::1"), ("", None)],
     "type: string, format: ipv4": [("10.0.0.1", "10.0.0.1"), ("255.255.255.255", "255.255.255.255")],
     "type: string, format: ipv6": [
         ("2001:DB8:0:0::1", "2001:db8::1"),
@@ -82,6 +111,7 @@ ACCEPTED = {
         (2**64 - 1, 2**64 - 1),
         (False, False),
         ("null", None),
+        ("", None),
         ([], []),
     ],
     "type: string, format: json, length: 7": [({"a": 1}, {"a": 1}), (["🙂🙂🙂"], ["🙂🙂🙂"])],
@@ -105,6 +135,7 @@ REFUSED = {
         (10**5000, "got a very large integer"),
     ],
     "type: integer, format: int64": [(2**63, "expected an integer -9223372036854775808..9223372036854775807")],
+    "type: integer, except: [3, 5]": [(3, "got 3: it is reserved"), (5, "got 5: it is reserved")],
     "type: integer, min: 68, max: 65535": [(12, "expected an integer 68..65535, got 12")],
     "type: number": [
         ("1", 'expected a finite number, got "1"'),
@@ -120,7 +151,7 @@ REFUSED = {
     ],
     "type: uuid": [
         (5, "expected a UUID such as 0d7a3f0c-6c1e-4f5d-9a51-b0c1f9c5a7e2, got 5"),
-        ("", 'got ""'),
+        (" ", 'got " "'),
         ("{" + UUID + "}", "expected a UUID"),
         ("urn:uuid:" + UUID, "expected a UUID"),
         (UUID[:-1], "expected a UUID"),
@@ -137,13 +168,40 @@ REFUSED = {
         ("c8:2a:14:04:43", "expected a MAC address such as c8:2a:14:04:43:80, got"),
         ("c8:2a:14:04:43:80:00", "expected a MAC address"),
         ("c8:2a-14:04:43:80", "expected a MAC address"),
-        ("c82a14044380", "expected a MAC address"),
+        ("c82a1404438", "expected a MAC address"),
+        ("c8:2a:14:4:43:80", "expected a MAC address"),
+        ("c82a.14-04.4380", "expected a MAC address"),
+        ("c8 2a 14 04 43 80", "expected a MAC address"),
+        ("c82a.1404.4380.0000", "expected a MAC address"),
         ("c8:2a:14:04:43:8g", "expected a MAC address"),
         ("c8:2a:14:04:43:80\n", "expected a MAC address"),
         ("00:00:00:00:00:00", "all zeros is no address"),
         ("FF-FF-FF-FF-FF-FF", "this is the broadcast address"),
         (5, "got 5"),
     ],
+    "type: string, format: mac, address: unicast": [
+        ("01:00:5e:00:00:01", "01:00:5e:00:00:01 is a multicast address, its first octet is odd"),
+        ("3333.0000.0001", "33:33:00:00:00:01 is a multicast address"),
+        ("ff:ff:ff:ff:ff:ff", "this is the broadcast address"),
+    ],
+    "type: string, format: mac, address: multicast": [("c8:2a:14:04:43:80", "is the address of one network card")],
+    "type: string, format: ip, address: unicast": [
+        ("0.0.0.0", "0.0.0.0 is the unspecified address"),
+        ("0.1.2.3", "0.0.0.0/8 is reserved"),
+        ("127.0.0.1", "127.0.0.1 is a loopback address"),
+        ("224.0.0.1", "224.0.0.1 is a multicast address"),
+        ("239.255.255.255", "is a multicast address"),
+        ("255.255.255.255", "255.255.255.255 is the broadcast address"),
+        ("240.0.0.1", "240.0.0.0/4 is reserved"),
+        ("::", ":: is the unspecified address"),
+        ("0:0::1", "::1 is a loopback address"),
+        ("FF02::1", "ff02::1 is a multicast address"),
+        ("::FFFF:10.0.0.1", "is an IPv4 address in IPv6 spelling; write 10.0.0.1"),
+        ("::10.0.0.1", "is an IPv4-compatible address, which RFC 4291 has withdrawn"),
+        ("fe80::1%eth0", "a zone means nothing on another machine"),
+    ],
+    "type: string, format: ip, address: multicast": [("10.0.0.1", "10.0.0.1 is no multicast address")],
+    "type: string, format: ip-list, address: unicast": [("10.0.0.1,224.0.0.1", "224.0.0.1 is a multicast address")],
     "type: string, format: ipv4": [
         ("10.0.0", "expected an IPv4 address such as 10.0.0.1"),
         ("10.0.0.01", "expected an IPv4 address"),
@@ -221,6 +279,7 @@ REFUSED = {
     "type: string, format: json": [
         ("{", "expected a JSON object, list, number or boolean of at most 255 characters"),
         ('"text"', "a bare string"),
+        ('{"a": {"b": 1, "b": 2}}', "a member is given twice"),
         ("NaN", "JSON is malformed"),
         ("1e400", "Number out of range"),
         (math.inf, "a number that is not finite"),
@@ -282,7 +341,8 @@ def test_every_format_has_good_and_bad_values_here():
             if name != "int32":
                 assert f"type: {type_}, format: {name}," in spelled
     assert {f"type: string, format: {name}" for name in TEXT_FORMATS} <= {
-        key.partition(", length")[0] for key in REFUSED
+        key.partition(", length")[0]
+        for key in REFUSED  # some with a length of their own
     }
     assert all(any(key.startswith(f"type: {type_}") for key in REFUSED) for type_ in AttributeType)
 

@@ -31,7 +31,7 @@ ATTRIBUTES = [
     ("a: {type: string, min: 1}", "min: only for type integer, and the type is string"),
     ("a: {type: number, max: 1}", "max: only for type integer, and the type is number"),
     ("a: {type: uuid, length: 36}", "length: only for type string, and the type is uuid"),
-    ("a: {type: boolean, format: json}", "format: only for type string or integer, and the type is boolean"),
+    ("a: {type: boolean, format: json}", "format: only for type string or integer or uuid, and the type is boolean"),
     ("a: {type: integer, references: Port}", "references: only for type string, and the type is integer"),
     ("a: {type: string, length: 0}", "length: expected an integer 1..65535, got 0"),
     ("a: {type: string, length: true}", "length: expected an integer 1..65535, got true"),
@@ -286,13 +286,49 @@ def test_what_a_proton_needs(load):
     port = "  Port: {extends: BasePort, api: {name: port}}\n"
     interface = "  Interface: {extends: BaseInterface, api: {name: interface}}\n"
     service = "  Service: {extends: BaseService, api: {name: service}}\n"
-    none = "expected exactly one API object that extends {}, got none"
-    assert none.format("BasePort") in str(refused(load, head + interface + service))
-    assert none.format("BaseInterface") in str(refused(load, head + port + service))
     assert "expected at least one API object that extends BaseService, got none" in str(
         refused(load, head + port + interface)
     )
     assert list(load(head + port + interface + service).objects) == ["Port", "Interface", "Service"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "objects"),
+    [
+        ("", {"Service": "", "Port": "", "Interface": "Port"}),
+        ("  Socket: {extends: BasePort, api: {name: socket}}\n", {"Service": "", "Socket": "", "Interface": "Socket"}),
+        (
+            "  Stream: {extends: BaseInterface, api: {name: stream}, attributes: {port_id: {type: Port}}}\n",
+            {"Service": "", "Port": "", "Stream": ""},
+        ),
+    ],
+)
+def test_a_port_or_an_interface_that_is_left_out_is_the_base_one(load, declared, objects):
+    head = 'file_version: "1.0"\nimports: base.yaml\ninfo: {name: a, version: "1.0"}\nobjects:\n'
+    service = "  Service: {extends: BaseService, api: {name: service}}\n"
+    proton = load(head + service + declared)
+    assert {name: item.api.parent for name, item in proton.objects.items()} == objects
+    assert proton.interface.attributes["port_id"].reference == proton.port.name
+    assert proton.interface.attributes["port_id"].required
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ("  Port: {extends: BaseObject}\n", "got none; the model would get one by itself, but Port is something else"),
+        ("  Interface: {extends: BaseObject}\n", "but Interface is something else here: have it extend BaseInterface"),
+        ("  Thing: {extends: BaseObject, api: {name: port}}\n", '"port" is already an API name of Thing'),
+    ],
+)
+def test_a_port_or_an_interface_that_can_not_be_added(load, objects, message):
+    head = 'file_version: "1.0"\nimports: base.yaml\ninfo: {name: a, version: "1.0"}\nobjects:\n'
+    service = "  Service: {extends: BaseService, api: {name: service}}\n"
+    assert message in str(refused(load, head + service + objects))
+
+
+def test_without_the_base_objects_none_is_added(load):
+    head = 'file_version: "1.0"\ninfo: {name: a, version: "1.0"}\nobjects: {}\n'
+    assert "with `imports: base.yaml` the model gets Port by itself" in str(refused(load, head))
 
 
 def test_base_without_what_the_programs_rely_on(load):

@@ -36,6 +36,8 @@ def values(object_type: str, number: int, proton: Proton = L3VPN, **attributes: 
         least["mac_address"] = f"fa:16:3e:00:00:{number:02x}"
     if object_type == "Interface":
         least["port_id"] = name("Port", number, proton).key
+    if object_type == "VpnAfConfig":
+        least["vrf_rt_type"] = "both"
     if object_type == "BGPPeering":
         least |= {"local_ip_address": "10.0.0.1", "peer_ip_address": "10.0.0.2", "as_number": 65000}
     return {**least, **attributes}

@@ -278,7 +278,7 @@ THERE_AND_BACK = {
     "service changed": ("VpnService", {"name": "a"}, {"name": "b"}),
     "service deleted": ("VpnService", {"name": "a"}, None),
     "list changed": ("VpnService", {"ipv4_family": "65000:1"}, {"ipv4_family": "65000:2"}),
-    "route target changed": ("VpnAfConfig", {}, {"vrf_rt_type": "both"}),
+    "route target changed": ("VpnAfConfig", {}, {"vrf_rt_type": "import_extcommunity"}),
     "binding changed": ("VpnBinding", {"service_id": name("VpnService", 1).key}, {"ipaddress": "10.0.0.1"}),
     "binding moved": (
         "VpnBinding",

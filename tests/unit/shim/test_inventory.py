@@ -103,7 +103,7 @@ def test_a_changed_list_item_makes_what_names_it_differ() -> None:
     state = state_of({S: applied(service), target.id: applied(target)}, service, target)
     found = [held(service, state), held(target, state)]
     assert compare(found, state, JUDGE) == Findings()
-    state.desire(sample("VpnAfConfig", 1, vrf_rt_type="both"))
+    state.desire(sample("VpnAfConfig", 1, vrf_rt_type="import_extcommunity"))
     assert S in compare(found, state, JUDGE).differing
 
 

@@ -55,7 +55,7 @@ def test_a_fingerprint_is_of_all_that_an_object_means_and_of_nothing_else() -> N
     others = [
         model.fingerprint(sample("VpnService", 1, ipv4_family="65000:1", name="new")),
         model.lacking(target.id).fingerprint(service),
-        model.having(sample("VpnAfConfig", 1, vrf_rt_type="both")).fingerprint(service),
+        model.having(sample("VpnAfConfig", 1, vrf_rt_type="import_extcommunity")).fingerprint(service),
     ]
     assert len({fingerprint, *others}) == 4
 

@@ -388,7 +388,7 @@ def test_a_changed_route_target_applies_just_the_services_that_name_it() -> None
         async with World(L3VPN, seed=1) as world:
             services = [sample("VpnService", n, ipv4_family=f) for n, f in ((1, "65000:1"), (2, None))]
             await settled(world, sample("VpnAfConfig", 1), *services)
-            calls = await settled(world, sample("VpnAfConfig", 1, vrf_rt_type="both"))
+            calls = await settled(world, sample("VpnAfConfig", 1, vrf_rt_type="import_extcommunity"))
             assert sorted(calls) == [f"modify_object {name('VpnAfConfig', 1)}", f"modify_service {S}"]
 
     virtual_time.run(check())

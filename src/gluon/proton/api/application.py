@@ -32,6 +32,7 @@ def build_application(
     protons: Mapping[str, Proton],
     *,
     max_body_size: int,
+    public_url: str = "",
     extra_routes: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
     """Builds the API of all protons.
@@ -41,9 +42,13 @@ def build_application(
         bindings: the use cases of ports' bindings.
         protons: the protons to serve, by name.
         max_body_size: most bytes of a request's body.
+        public_url: where clients reach the server; empty: where each one did.
         extra_routes: such as `/healthz`.
     """
-    paths = _paths(objects, bindings, protons, max_body_size)
+    paths = [
+        ("/", {"GET": handlers.api_versions(protons, public_url)}),
+        *_paths(objects, bindings, protons, max_body_size),
+    ]
     application = Starlette(
         routes=[*extra_routes, *documentation.routes(protons), *(_route(path, methods) for path, methods in paths)],
         exception_handlers={HTTPException: _routing_error},
@@ -70,7 +75,7 @@ def _paths(
 
 def _route(path: str, methods: Mapping[str, Handler]) -> Route:
     """One route for all methods of a path, so that a 405 can name them all."""
-    path = path.rstrip("/")
+    path = path.rstrip("/") or "/"
 
     async def endpoint(request: Request) -> Response:
         request.scope["gluon.route"] = path

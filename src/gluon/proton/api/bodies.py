@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from email.message import Message
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gluon.proton.api.errors import BadRequest, TooLarge
+from gluon.proton.api.errors import BadRequest, TooLarge, UnsupportedMediaType
 from gluon.proton.service import Stored
 from gluon.schema import Value
 
@@ -24,9 +25,11 @@ async def read_object(request: Request, limit: int) -> dict[str, Value]:
         limit: most bytes.
 
     Raises:
+        UnsupportedMediaType: it is not said to be JSON, or is encoded.
         TooLarge: it has more.
         BadRequest: not JSON, a member given twice, or no object.
     """
+    _require_json(request)
     body = await _read(request, limit)
     try:
         decoded = msgspec.json.decode(body)
@@ -54,7 +57,33 @@ def shown(stored: Stored) -> dict[str, Value]:
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
         "status_reason": stored.status_reason,
+        "revision_number": stored.revision,
     }
+
+
+def _require_json(request: Request) -> None:
+    types = request.headers.getlist("content-type")
+    length = request.headers.get("content-length")
+    if not types and length in (None, "0") and "transfer-encoding" not in request.headers:
+        return  # There is no body, which is said in other words.
+    if len(types) != 1 or not _is_json(types[0]):
+        raise UnsupportedMediaType(
+            f"the body is {_printable(types[0][:80]) if types else 'of a type that is not named'}; send JSON, with "
+            "Content-Type: application/json"
+        )
+    encodings = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
+    if encodings not in ("", "identity"):
+        raise UnsupportedMediaType(
+            f"the body is encoded ({_printable(encodings[:80])}); send it without Content-Encoding"
+        )
+
+
+def _is_json(media_type: str) -> bool:
+    message = Message()
+    message["content-type"] = media_type
+    charset = message.get_param("charset", "utf-8")
+    essence = media_type.partition(";")[0].strip().lower()
+    return essence == "application/json" and isinstance(charset, str) and charset.lower() in ("utf-8", "utf8")
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -1,20 +1,22 @@
 """From an exception to the one error body.
 
 ApiError
-├── BadRequest   400: the request itself can't be read
-└── TooLarge     413: its body is too long
+├── BadRequest             400: the request itself can't be read
+├── PreconditionRefused    412: it has a condition that can't be checked there
+├── TooLarge               413: its body is too long
+└── UnsupportedMediaType   415: its body is not said to be JSON
 """
 
 from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from uuid import uuid4
 
 import msgspec
 from starlette.responses import Response
 
 from gluon.contract.rest import Error, ErrorBody, ErrorDetail
+from gluon.process import request_id
 from gluon.proton.service import (
     ChangedMeanwhile,
     Conflict,
@@ -22,7 +24,9 @@ from gluon.proton.service import (
     Duplicate,
     InUse,
     NotFound,
+    PreconditionFailed,
     ReferenceMissing,
+    Taken,
 )
 from gluon.schema import InvalidAttributes
 
@@ -30,11 +34,22 @@ log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """Base of the two."""
+    """Base of them."""
 
 
 class BadRequest(ApiError):
     """The request can't be read."""
+
+
+class PreconditionRefused(ApiError):
+    """There is a condition, and nothing with an ETag that it could be about."""
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is not `application/json`.
+
+    Not only tidy: a browser sends `text/plain` to any server, for any page, but asks before it sends JSON.
+    """
 
 
 class TooLarge(ApiError):
@@ -50,9 +65,13 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
     Duplicate: (409, "duplicate"),
     ReferenceMissing: (409, "reference_missing"),
     InUse: (409, "in_use"),
+    Taken: (409, "duplicate"),
     Conflict: (409, "conflict"),
     ChangedMeanwhile: (409, "conflict"),
+    PreconditionFailed: (412, "precondition_failed"),
+    PreconditionRefused: (412, "precondition_failed"),
     TooLarge: (413, "too_large"),
+    UnsupportedMediaType: (415, "unsupported_media_type"),
     DatabaseUnavailable: (503, "unavailable"),
 }
 """Status and code; they hold for subclasses too."""
@@ -81,6 +100,8 @@ def routing_response(status: int, message: str, headers: dict[str, str] | None =
 def _details(error: Exception) -> tuple[ErrorDetail, ...]:
     if isinstance(error, ReferenceMissing):
         return (ErrorDetail(attribute=error.attribute, message=str(error)),)
+    if isinstance(error, Taken):
+        return tuple(ErrorDetail(attribute=name, message=str(error)) for name in error.attributes)
     return ()
 
 
@@ -91,9 +112,8 @@ def _invalid(error: InvalidAttributes) -> Error:
 
 
 def _unexpected(error: Exception) -> Response:
-    request_id = str(uuid4())
-    log.error("request %s failed", request_id, exc_info=error)
-    message = f"the server failed on this request; its log says why at request id {request_id}"
+    log.error("the request failed", exc_info=error)
+    message = f"the server failed on this request; its log says why at request id {request_id.current()}"
     return _response(Error(status=500, code="internal", message=message))
 
 

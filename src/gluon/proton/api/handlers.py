@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gluon.contract import rest
+from gluon.proton.api import conditions
 from gluon.proton.api.bodies import json_response, read_object, shown
-from gluon.proton.service import NotFound, Objects, Parent, Target, parse_filters
-from gluon.schema import InvalidAttributes, ObjectType, Problem, Proton, Value, validate_key
+from gluon.proton.service import Filters, NotFound, Objects, Parent, Stored, Target, parse_filters
+from gluon.schema import AttributeType, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_key
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -53,9 +54,11 @@ class ObjectHandlers:
 
     async def _create(self, request: Request) -> Response:
         target = self._target(request)
-        stored = await self._objects.create(target, await read_object(request, self._max_body))
+        conditions.refuse(request)
+        stored = await self._objects.create(target, await self._values(request))
         key = str(stored.attributes[target.primary_key])
-        return json_response(shown(stored), 201, {"Location": rest.object_path(self._proton, self._type, key)})
+        location = rest.object_path(self._proton, self._type, key)
+        return json_response(shown(stored), 201, {"Location": location, "ETag": conditions.etag(stored)})
 
     async def _list(self, request: Request) -> Response:
         target = self._target(request)
@@ -64,16 +67,34 @@ class ObjectHandlers:
         return json_response({self._type.api.plural_name: [shown(stored) for stored in found]})
 
     async def _show(self, request: Request) -> Response:
-        return json_response(shown(await self._objects.show(self._target(request), self._key(request))))
+        stored = await self._objects.show(self._target(request), self._key(request))
+        if conditions.is_known(request, stored):
+            return Response(status_code=304, headers={"ETag": conditions.etag(stored)})
+        return _object(stored)
 
     async def _update(self, request: Request) -> Response:
         target, key = self._target(request), self._key(request)
-        values = await read_object(request, self._max_body)
-        return json_response(shown(await self._objects.update(target, key, values)))
+        condition = conditions.of(request)
+        values = await self._values(request)
+        return _object(await self._objects.update(target, key, values, condition))
 
     async def _delete(self, request: Request) -> Response:
-        await self._objects.delete(self._target(request), self._key(request))
+        await self._objects.delete(self._target(request), self._key(request), conditions.of(request))
         return Response(status_code=204)
+
+    async def _values(self, request: Request) -> dict[str, Value]:
+        """The attributes in a body.  To JSON Schema 5.0 is an integer, and some clients have no other numbers."""
+        values = await read_object(request, self._max_body)
+        for name, value in values.items():
+            attribute = self._type.attributes.get(name)
+            if (
+                attribute
+                and attribute.type is AttributeType.INTEGER
+                and isinstance(value, float)
+                and value.is_integer()
+            ):
+                values[name] = int(value)
+        return values
 
     def _target(self, request: Request) -> Target:
         if self._below is None:
@@ -84,7 +105,7 @@ class ObjectHandlers:
     def _key(self, request: Request) -> str:
         return object_key(self._type, request.path_params["key"])
 
-    def _query(self, request: Request) -> tuple[int | None, str | None, dict[str, Value]]:
+    def _query(self, request: Request) -> tuple[int | None, str | None, Filters]:
         given = request.query_params.multi_items()
         filters = parse_filters(self._type, [(n, v) for n, v in given if n not in PAGING])
         twice = [Problem(name, "given twice; give one value") for name in PAGING if given_twice(name, given)]
@@ -100,6 +121,10 @@ class ObjectHandlers:
             return validate_key(self._type, text)
         except InvalidAttributes as error:
             raise InvalidAttributes([Problem("marker", error.problems[0].message)]) from error
+
+
+def _object(stored: Stored) -> Response:
+    return json_response(shown(stored), headers={"ETag": conditions.etag(stored)})
 
 
 def _limit(text: str | None) -> int | None:
@@ -122,6 +147,30 @@ def object_key(object_type: ObjectType, encoded: str) -> str:
         return validate_key(object_type, text)
     except InvalidAttributes as error:
         raise NotFound(object_type.name, text[:80]) from error
+
+
+def api_versions(served: Mapping[str, Proton], public_url: str) -> Handler:
+    """`GET /`: the versions of each proton, with addresses that lead there from anywhere.
+
+    Args:
+        served: the protons, by name.
+        public_url: where clients reach the server; empty: where this client did.
+    """
+
+    async def handler(request: Request) -> Response:
+        base = public_url or str(request.base_url).rstrip("/")
+        found = [
+            {
+                "id": f"v{proton.info.version}",
+                "status": "CURRENT",
+                "proton_service": name,
+                "links": [{"rel": "self", "href": f"{base}{rest.version_path(proton)}"}],
+            }
+            for name, proton in served.items()
+        ]
+        return json_response({"versions": found})
+
+    return handler
 
 
 def protons(served: Mapping[str, Proton]) -> Handler:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from gluon.schema import Attribute, AttributeType, ObjectType, Proton
+from gluon.proton.api import patterns
+from gluon.schema import Attribute, AttributeType, Different, ObjectType, Proton, Range, Rule, SameFamily
 
 Schema = dict[str, Any]
 
-_UUID_IN = "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
-_MAC_IN = "^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$"
-_STANDARD = {"ipv4": "ipv4", "ipv6": "ipv6", "email": "email", "uri": "uri", "date-time": "date-time"}
 META: Schema = {
     "created_at": {"type": "string", "format": "date-time", "description": "When it was created, UTC."},
     "updated_at": {"type": "string", "format": "date-time", "description": "When it last changed, UTC."},
@@ -18,6 +17,7 @@ META: Schema = {
         "type": ["string", "null"],
         "description": "Why a controller has not applied the object; null while nothing is wrong.",
     },
+    "revision_number": {"type": "integer", "minimum": 1, "description": "Grows with each change; see `If-Match`."},
 }
 BINDING_STATUS: Schema = {
     "type": "string",
@@ -33,19 +33,20 @@ BINDING_REASON: Schema = {
 def created(object_type: ObjectType, *, parent_key: str = "") -> Schema:
     """The body of a create; below a parent its key may be left out."""
     required = [a.name for a in object_type.writable if a.must_be_given and a.name != parent_key]
-    return _body(object_type, required)
+    return _body(object_type, required, create=True, but=(parent_key,))
 
 
-def updated(object_type: ObjectType) -> Schema:
-    """The body of an update."""
-    return _body(object_type, [])
+def updated(object_type: ObjectType, *, parent_key: str = "") -> Schema:
+    """The body of an update, without what never changes; below a parent, its key is that."""
+    kept = [a.name for a in object_type.writable if a.primary or a.immutable]
+    return _body(object_type, [], create=False, but=(*kept, parent_key))
 
 
 def shown(object_type: ObjectType) -> Schema:
     """An object as it is answered."""
     properties = {a.name: _described(a, _value(a, answer=True), nullable=True) for a in object_type.attributes.values()}
     return {
-        "description": object_type.description,
+        "description": _sentences(object_type.description, *object_type.sentences),
         **_strict({**properties, **META}, [*properties, *META]),
     }
 
@@ -87,21 +88,91 @@ def host_schema(proton: Proton) -> Schema:
 
 
 def filter_schema(attribute: Attribute) -> Schema:
-    """The value of a filter."""
-    return _value(attribute, answer=False)
+    """The values of a filter: alternatives, of which an empty one finds what is unset."""
+    unset: Schema = {"type": "string", "maxLength": 0}
+    value = _value(attribute, answer=False)
+    if attribute.format == "json":
+        value = {"type": ["number", "boolean"]}
+    text = value.get("type") == "string"
+    item = _or_empty(value) if text else {"anyOf": [value, unset]}
+    return {"type": "array", "items": item, "minItems": 1}
 
 
 def key_schema(object_type: ObjectType) -> Schema:
     """A primary key in a URL."""
-    schema = _value(object_type.primary_key, answer=False)
-    return schema if "pattern" in schema else {**schema, "minLength": 1}
+    return _value(object_type.primary_key, answer=False)
 
 
-def _body(object_type: ObjectType, required: list[str]) -> Schema:
-    properties = {
-        a.name: _described(a, _value(a, answer=False), nullable=not a.never_null) for a in object_type.writable
-    }
-    return _strict(properties, required)
+def _body(object_type: ObjectType, required: list[str], *, create: bool, but: Sequence[str]) -> Schema:
+    properties: Schema = {}
+    for attribute in object_type.writable:
+        if attribute.name in but:
+            continue
+        value = _value(attribute, answer=False)
+        nullable = not attribute.never_null or (create and attribute.is_generated)
+        if nullable and value.get("type") == "string" and not attribute.primary:
+            value = _or_empty(value)
+        properties[attribute.name] = _described(attribute, value, nullable=nullable)
+    schema = {"description": _sentences(*object_type.sentences), **_strict(properties, required)}
+    for rule in object_type.rules:
+        _add_rule(schema, rule, object_type, create=create)
+    if object_type.subnet and object_type.subnet.gateway:
+        _add_family(schema, (object_type.subnet.address, object_type.subnet.gateway))
+    return schema
+
+
+def _sentences(*texts: str) -> str:
+    return " ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in texts if text)
+
+
+def _add_rule(schema: Schema, rule: Rule, object_type: ObjectType, *, create: bool) -> None:
+    """Has the schema show a rule between attributes, as far as JSON Schema can: equality and subnets are beyond it."""
+    match rule:
+        case Range(attribute=name, by=by, ranges=ranges):
+            default = object_type.attributes[by].default
+            integer = object_type.attributes[name]
+            for value, bounds in ranges.items():
+                only: Schema = {"properties": {by: {"enum": [value, None, ""] if value == default else [value]}}}
+                if value != default:
+                    only["required"] = [by]
+                _at_the_end(schema, {"if": only, "then": _in_range(integer, bounds, create=create)})
+        case SameFamily(same_family=names):
+            _add_family(schema, names)
+        case Different(different=names):
+            for number, name in enumerate(names, 1):
+                schema["properties"][name]["examples"] = [f"192.0.2.{number}"]
+
+
+def _add_family(schema: Schema, names: Sequence[str]) -> None:
+    families = [{"properties": {n: {"pattern": p} for n in names}} for p in ("^$|[.]", "^[^.]*$")]
+    _at_the_end(schema, {"if": families[0], "then": {}, "else": families[1]})
+
+
+def _in_range(attribute: Attribute, bounds: tuple[int, int], *, create: bool) -> Schema:
+    low, high = bounds
+    limits: Schema = {"minimum": low, "maximum": high}
+    default = attribute.default
+    if create and isinstance(default, int) and not low <= default <= high:  # So it has to be given.
+        return {"properties": {attribute.name: {**limits, "type": "integer"}}, "required": [attribute.name]}
+    return {"properties": {attribute.name: limits}}
+
+
+def _at_the_end(schema: Schema, condition: Schema) -> None:
+    """Adds a condition.  Not below `allOf`, which generators of clients take for inheritance."""
+    while "if" in schema:
+        schema = schema.setdefault("else", {})
+    schema |= condition
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Text that may be empty as well, which means null."""
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], ""]}
+    if "pattern" in schema:
+        return {**schema, "pattern": f"^$|{schema['pattern']}"}
+    if "format" in schema:
+        return {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
+    return schema
 
 
 def _strict(properties: Schema, required: list[str]) -> Schema:
@@ -128,25 +199,36 @@ def _described(attribute: Attribute, schema: Schema, *, nullable: bool) -> Schem
     return described
 
 
-def _value(attribute: Attribute, *, answer: bool) -> Schema:  # noqa: PLR0911 - one line a type
+def _value(attribute: Attribute, *, answer: bool) -> Schema:
     match attribute.type:
         case AttributeType.INTEGER:
             low, high = attribute.integer_range
-            return {"type": "integer", "minimum": low, "maximum": high}
+            excluded = {"not": {"enum": list(attribute.excluded)}} if attribute.excluded and not answer else {}
+            return {"type": "integer", "minimum": low, "maximum": high, **excluded}
         case AttributeType.NUMBER:
             return {"type": "number"}
         case AttributeType.BOOLEAN:
             return {"type": "boolean"}
         case AttributeType.ENUM:
             return {"type": "string", "enum": list(attribute.values)}
-        case AttributeType.UUID:
-            return {"type": "string", "format": "uuid"} if answer else {"type": "string", "pattern": _UUID_IN}
-        case AttributeType.STRING if attribute.format == "json":
-            return {"type": ["object", "array", "number", "boolean"]}
-        case AttributeType.STRING if attribute.format == "mac":
-            return {"type": "string", "pattern": _MAC_IN}
-        case AttributeType.STRING if attribute.format:
-            standard = _STANDARD.get(attribute.format)
-            return {"type": "string", "format": standard or attribute.format}
-        case AttributeType.STRING:
-            return {"type": "string", "maxLength": attribute.length}
+        case AttributeType.UUID | AttributeType.STRING:
+            return _text(attribute, answer=answer)
+
+
+def _text(attribute: Attribute, *, answer: bool) -> Schema:
+    if attribute.format == "json":
+        # Generators of clients refuse an array that does not say of what.
+        return {"type": ["object", "array", "number", "boolean"], "items": {}}
+    if answer and attribute.type is AttributeType.UUID and not attribute.format:
+        return {"type": "string", "format": "uuid"}
+    length = {} if attribute.length is None else {"maxLength": attribute.length}
+    pattern = patterns.of(attribute)
+    if pattern:
+        # Generators of values can seldom satisfy both, and the pattern of a single value says it already.
+        return {"type": "string", "pattern": f"^(?:{pattern})$", **(length if attribute.is_list else {})}
+    if attribute.format:
+        return {"type": "string", "format": attribute.format, **length}
+    if attribute.primary:
+        # Neither `.` nor `..`, which no URL can end in.
+        return {"type": "string", "pattern": r"^(?!\.{1,2}$)[^\u0000]+$", **length}
+    return {"type": "string", "pattern": r"^[^\u0000]*$", **length}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from gluon.contract import rest
+from gluon.distribution import version
 from gluon.proton.api import json_schema
 from gluon.proton.api.paths import binding_templates, collection_template, families
 from gluon.schema import ObjectType, Proton
@@ -42,11 +42,21 @@ _ERROR_BODY: Json = {
         }
     },
 }
+_ETAG: Json = {
+    "schema": {"type": "string"},
+    "description": "Names this state of the object; it changes with each change.",
+}
+_CONDITION = (
+    "With `If-Match: <ETag>`, or `If-Match: revision_number=<n>`, nothing is done if the object is another by now."
+)
+"""In words, and not as a parameter: programs that make up values for parameters would always be refused."""
 _ERRORS = {
     400: "The request can't be read, or an attribute has a bad value.",
     404: "There is no such object.",
     409: "The object's state, or another object, doesn't allow it.",
+    412: "The object is not as the request's condition has it.",
     413: "The body is too long.",
+    415: "The body is not JSON, or is encoded.",
     503: "The database can't be reached or written, or changes wait for an operator.",
 }
 
@@ -54,7 +64,10 @@ _ERRORS = {
 def document(protons: Mapping[str, Proton]) -> Json:
     """The whole document."""
     schemas: Json = {"Error": _ERROR_BODY}
-    paths: Json = {"/proton/": _listing("The protons that are served.", "protons")}
+    paths: Json = {
+        "/": _listing("The versions of each proton's API.", "versions"),
+        "/proton/": _listing("The protons that are served.", "protons"),
+    }
     for proton in protons.values():
         paths[rest.proton_path(proton.name)] = _listing(f"The versions of {proton.name}.", "versions")
         paths[rest.version_path(proton)] = _listing(f"The objects of {proton.name} and their attributes.", "resources")
@@ -71,7 +84,7 @@ def document(protons: Mapping[str, Proton]) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Gluon",
-            "version": version("gluon"),
+            "version": version(),
             "description": "The REST API of all protons, made from their models.",
         },
         "paths": paths,
@@ -109,25 +122,42 @@ def _collection(proton: Proton, object_type: ObjectType, below: ObjectType | Non
             **_head("create", proton, object_type, below),
             "requestBody": _request(json_schema.created(object_type, parent_key=parent_key)),
             "responses": _responses(
-                "201", _content("The object.", _ref(_name(proton, object_type))), 400, 404 if below else None, 409, 413
+                "201", _object(proton, object_type), 400, 404 if below else None, 409, 412, 413, 415
             ),
         },
     }
     return _with_parameters(made, _parent_parameters(below))
 
 
-def _item(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
+def _object(proton: Proton, object_type: ObjectType) -> Json:
     content = _content("The object.", _ref(_name(proton, object_type)))
+    return {**content, "headers": {"ETag": _ETAG}}
+
+
+def _update(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
+    if below is None:
+        return _ref(_name(proton, object_type) + ".update")
+    return json_schema.updated(object_type, parent_key=object_type.api.parent_key)
+
+
+def _item(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
+    content = _object(proton, object_type)
     made: Json = {
-        "get": {**_head("show", proton, object_type, below), "responses": _responses("200", content, 404)},
+        "get": {
+            **_head("show", proton, object_type, below),
+            "description": "With `If-None-Match: <ETag>` it is only sent if it is another by now.",
+            "responses": {**_responses("200", content, 404, 412), "304": {"description": "It has not changed."}},
+        },
         "put": {
             **_head("update", proton, object_type, below),
-            "requestBody": _request(_ref(_name(proton, object_type) + ".update")),
-            "responses": _responses("200", content, 400, 404, 409, 413),
+            "description": _CONDITION,
+            "requestBody": _request(_update(proton, object_type, below)),
+            "responses": _responses("200", content, 400, 404, 409, 412, 413, 415),
         },
         "delete": {
             **_head("delete", proton, object_type, below),
-            "responses": _responses("204", {"description": "It is deleted."}, 404, 409),
+            "description": _CONDITION,
+            "responses": _responses("204", {"description": "It is deleted."}, 404, 409, 412),
         },
     }
     return _with_parameters(made, [*_parent_parameters(below), _path_parameter("key", object_type)])
@@ -145,15 +175,17 @@ def _binding_paths(proton: Proton) -> Json:
             "parameters": [_filter(name, {"type": "string"}) for name in rest.BINDING_FILTERS],
         },
         "post": {
-            **made("create", "Prepare a further, inactive binding", _responses("201", one, 400, 404, 409, 413)),
+            **made(
+                "create", "Prepare a further, inactive binding", _responses("201", one, 400, 404, 409, 412, 413, 415)
+            ),
             "requestBody": _request(json_schema.binding_created(proton)),
         },
     }
     item = {
         "get": made("show", "Show a binding", _responses("200", one, 404)),
-        "delete": made("delete", "Delete a binding", _responses("204", gone, 404)),
+        "delete": made("delete", "Delete a binding", _responses("204", gone, 404, 412)),
     }
-    activate = {"put": made("activate", "Make a binding the active one", _responses("200", one, 404, 409))}
+    activate = {"put": made("activate", "Make a binding the active one", _responses("200", one, 404, 409, 412))}
     path, key, host = binding_templates(proton), _path_parameter("key", proton.port), _host_parameter(proton)
     return {
         path.collection: _with_parameters(collection, [key]),

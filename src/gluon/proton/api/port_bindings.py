@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gluon.contract import rest
+from gluon.proton.api import conditions
 from gluon.proton.api.bodies import json_response, read_object
 from gluon.proton.api.handlers import Handler, given_twice, object_key
 from gluon.proton.api.paths import binding_templates
@@ -42,6 +43,7 @@ class PortBindingHandlers:
         }
 
     async def _create(self, request: Request) -> Response:
+        conditions.refuse(request)
         values = _unwrapped(await read_object(request, self._max_body))
         return _answer(await self._bindings.create(self._target, self._key(request), values), 201)
 
@@ -55,9 +57,11 @@ class PortBindingHandlers:
         return _answer(await self._bindings.show(self._target, self._key(request), _host(request)))
 
     async def _activate(self, request: Request) -> Response:
+        conditions.refuse(request)
         return _answer(await self._bindings.activate(self._target, self._key(request), _host(request)))
 
     async def _delete(self, request: Request) -> Response:
+        conditions.refuse(request)
         await self._bindings.delete(self._target, self._key(request), _host(request))
         return Response(status_code=204)
 

@@ -12,11 +12,24 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import NOBODY, MalformedRecord, PortAnswer, Term, decode, encode
-from gluon.etcd import Client, Compare, Delete, DeletePrefix, DeleteResult, EtcdError, KeyValue, Op, Put, Txn, TxnResult
+from gluon.etcd import (
+    Client,
+    Compare,
+    Delete,
+    DeletePrefix,
+    DeleteResult,
+    EtcdError,
+    KeyValue,
+    Op,
+    PermissionDenied,
+    Put,
+    Txn,
+    TxnResult,
+)
 from gluon.process.run import StartFailed
 from gluon.proton.manage.controllers import gone, idle, is_alive
 from gluon.proton.manage.deployment import warn_if_out_of_step
-from gluon.proton.manage.saying import say
+from gluon.proton.manage.saying import RIGHTS, say
 from gluon.proton.opening import load_protons, opened_etcd
 from gluon.proton.settings import Settings
 
@@ -74,6 +87,8 @@ async def execute(arguments: argparse.Namespace, settings: Settings, _stop: asyn
                 raise StartFailed(f"no proton {arguments.proton!r}; served are {', '.join(protons)}")
             port = ObjectKey(arguments.proton, protons[arguments.proton].port.name, arguments.port)
             return await _release_port(client, port, arguments.controller, force=arguments.force)
+        except PermissionDenied as error:
+            raise StartFailed(f"{error}; {RIGHTS}") from error
         except EtcdError as error:
             raise StartFailed(f"{error}; look what was released, and try again") from error
 

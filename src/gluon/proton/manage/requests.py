@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
+import re
 import time
 from collections.abc import Sequence
 from uuid import uuid4
 
 from gluon.contract import keys
 from gluon.contract.records import MalformedRecord, Request, RequestResult, decode, encode
-from gluon.etcd import Client, Delete, EtcdError
+from gluon.etcd import Client, Delete, EtcdError, PermissionDenied
 from gluon.process.run import StartFailed
 from gluon.proton.manage.controllers import is_alive, living
 from gluon.proton.manage.deployment import warn_if_out_of_step
-from gluon.proton.manage.saying import say, show_names
+from gluon.proton.manage.saying import RIGHTS, say, show_names
 from gluon.proton.opening import opened_etcd
 from gluon.proton.settings import Settings
 
@@ -50,6 +52,8 @@ async def ask(arguments: argparse.Namespace, settings: Settings, stop: asyncio.E
             controllers = await _asked(client, arguments.controller)
             waiting = [_ask_one(client, each, request, arguments.timeout, stop) for each in controllers]
             results = await asyncio.gather(*waiting)
+        except PermissionDenied as error:
+            raise StartFailed(f"{error}; {RIGHTS}") from error
         except EtcdError as error:
             raise StartFailed(f"{error}; try again") from error
     for controller, result in zip(controllers, results, strict=True):
@@ -106,7 +110,7 @@ def _show(controller: str, result: RequestResult) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+    # float() alone would also take `1_0`, blanks and the digits of other scripts.
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text) or not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+    return float(text)

@@ -6,13 +6,21 @@ import asyncio
 import sys
 from collections.abc import Iterable
 
+from gluon.terminal import escaped
+
+RIGHTS = (
+    "gluon-manage needs more rights in etcd than proton-server: give it a user of its own, with [api] etcd_user in a "
+    "further --config-file (docs/how-to/run-it.md lists the rights)"
+)
+"""What to do when etcd denies something."""
+
 MOST_NAMES = 20
 """Most names of one list that are shown."""
 
 
 def say(text: str) -> None:
     """Prints a line at once, so that whoever follows a long command sees it."""
-    print(text, flush=True)  # noqa: T201 - what the commands are for
+    print(escaped(text, keep="\n"), flush=True)  # noqa: T201 - what the commands are for
 
 
 def show_names(names: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import PortRegistration, WantedBinding, encode, encode_attributes, encode_port
+from gluon.contract.records import REQUEST, PortRegistration, WantedBinding, encode, encode_attributes, encode_port
 from gluon.etcd import Compare, Delete, Op, Put, Txn
 from gluon.proton.storage import Pending, Stored, StoredBinding, Transaction
 from gluon.schema import Base, ObjectType
@@ -108,6 +108,12 @@ def _item(
     attributes = {
         name: stored.attributes[name] for name, attribute in object_type.attributes.items() if not attribute.read_only
     }
+    # An object that has not changed since an attribute was added lacks it, as before: an upgrade changes no object.
+    for name in object_type.added:
+        if attributes[name] is None:
+            del attributes[name]
+    if pending.request:
+        attributes[REQUEST] = pending.request
     if bindings is None:
         return Item(key=pending.key, ids=pending.ids, value=encode_attributes(attributes))
     token = next((each.token for each in bindings if each.active), "")

@@ -10,11 +10,12 @@ from gluon.proton.service.answers import apply_answer, apply_status, checked_ans
 from gluon.proton.service.bind_waiters import BindWaiters
 from gluon.proton.service.bindings import PortBinding, PortBindings
 from gluon.proton.service.binds import Binds
-from gluon.proton.service.changes import Parent, Target
+from gluon.proton.service.changes import Condition, Parent, Target
+from gluon.proton.service.conformity import Conformity
 from gluon.proton.service.control_plane import ControlPlane
-from gluon.proton.service.errors import Conflict, NotFound, ServiceError
-from gluon.proton.service.filters import parse_filters
-from gluon.proton.service.model_check import check_models
+from gluon.proton.service.errors import Conflict, NotFound, PreconditionFailed, ServiceError, Taken
+from gluon.proton.service.filters import Filters, parse_filters
+from gluon.proton.service.model_check import check_models, model_faults
 from gluon.proton.service.objects import Objects
 from gluon.proton.service.refresh import refresh, set_status
 from gluon.proton.service.release import possible_calls
@@ -33,25 +34,31 @@ __all__ = [
     "Binds",
     "ChangedMeanwhile",
     "ChangesRefused",
+    "Condition",
     "Conflict",
+    "Conformity",
     "ControlPlane",
     "DatabaseUnavailable",
     "Duplicate",
+    "Filters",
     "InUse",
     "NotFound",
     "Objects",
     "Parent",
     "PortBinding",
     "PortBindings",
+    "PreconditionFailed",
     "ReferenceMissing",
     "ServiceError",
     "Stored",
+    "Taken",
     "Target",
     "apply_answer",
     "apply_status",
     "check_models",
     "checked_answer",
     "drop_answer",
+    "model_faults",
     "parse_filters",
     "possible_calls",
     "refresh",

@@ -15,9 +15,12 @@ from msgspec.structs import replace
 from gluon.contract.keys import ObjectKey
 from gluon.proton.service import binding, default_interface
 from gluon.proton.service.binding import Asked
-from gluon.proton.service.errors import Conflict, NotFound
+from gluon.proton.service.errors import Conflict, NotFound, PreconditionFailed
+from gluon.proton.service.filters import Filters
 from gluon.proton.service.refresh import derived
 from gluon.proton.service.release import release
+from gluon.proton.service.size import refuse_too_large
+from gluon.proton.service.uniqueness import refuse_taken
 from gluon.proton.storage import PUBLISHER, Duplicate, Stored, StoredBinding, Transaction
 from gluon.schema import Base, InvalidAttributes, ObjectType, Problem, Proton, Value, validate_attributes, validate_key
 
@@ -48,6 +51,8 @@ class Target(Struct, frozen=True, kw_only=True):
 
 Work: TypeAlias = Callable[[Transaction], tuple[Stored, Asked | None]]
 """Changes one object; gives it back with the bind that the change asks for or has to wait for."""
+Condition: TypeAlias = Callable[[Stored], bool]
+"""Whether an object is as the client takes it to be."""
 
 
 def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -58,6 +63,7 @@ def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Val
     """
     given = validate_attributes(target.object_type, _with_parent(target, values))
     given.setdefault(target.primary_key, str(uuid4()))
+    refuse_too_large(target.object_type, given)
     return {name: given[name] for name in target.object_type.attributes}
 
 
@@ -75,6 +81,7 @@ def create(
     Raises:
         NotFound: the parent.
         Duplicate: another proton has a port with this key.
+        Taken: another object has values that no two can have.
     """
     _require_parent(tx, target)
     key = str(attributes[target.primary_key])
@@ -87,6 +94,7 @@ def create(
         put_bindings(tx, target, key, rows)
         asked = binding.asked(rows, attributes)
     stored = derived(tx, target.object_type, target.key(key), stored)
+    refuse_taken(tx, target.object_type, target.key(key), stored.attributes)
     tx.objects(target.proton.name, target.object_type.name).insert(stored)
     changed = [target.key(key)]
     if target.object_type.base is Base.PORT:
@@ -112,10 +120,12 @@ def update(
         InvalidAttributes: with all problems.
         Conflict: a default interface can't move to another port; nor can some attributes of a port
             be changed while it is bound.
+        Taken: another object has values that no two can have.
     """
     rows = tx.objects(target.proton.name, target.object_type.name)
     before = _required(rows.get(key), target, key)
     attributes = validate_attributes(target.object_type, _with_parent(target, values), existing=before.attributes)
+    refuse_too_large(target.object_type, attributes)
     after = replace(before, attributes=attributes)
     moment = tx.moment(before.updated_at)
     asked, asks = None, False
@@ -123,11 +133,11 @@ def update(
         _refuse_move(target, before, attributes)
     if target.object_type.base is Base.PORT:
         asked, asks = _rebind(tx, target, before, after, values, token, moment)
+    refuse_taken(tx, target.object_type, target.key(key), attributes, values.keys())
     after = derived(tx, target.object_type, target.key(key), after)
     if not asks and all(binding.same(before.attributes[name], value) for name, value in after.attributes.items()):
         return before, asked
-    after = replace(after, updated_at=moment)
-    rows.replace(before, after)
+    after = rows.replace(before, replace(after, updated_at=moment))
     tx.outbox.append([target.key(key)])
     return after, asked
 
@@ -159,6 +169,20 @@ def delete(tx: Transaction, target: Target, key: str) -> None:
     tx.outbox.append(changed)
 
 
+def require(tx: Transaction, target: Target, key: str, condition: Condition | None) -> None:
+    """Looks whether the condition of a change holds.
+
+    Raises:
+        NotFound: the object, or the object below this parent.
+        PreconditionFailed: it does not.
+    """
+    if condition is None:
+        return
+    stored = show(tx, target, key)
+    if not condition(stored):
+        raise PreconditionFailed(target.object_type.name, key, stored.revision)
+
+
 def put_bindings(tx: Transaction, target: Target, port: str, rows: Sequence[StoredBinding]) -> None:
     """Makes these all of the port's bindings."""
     bindings = tx.bindings(target.proton.name)
@@ -177,10 +201,8 @@ def show(tx: Transaction, target: Target, key: str) -> Stored:
     return _required(rows.get(key), target, key)
 
 
-def find(
-    tx: Transaction, target: Target, filters: Mapping[str, Value], limit: int | None, marker: str | None
-) -> list[Stored]:
-    """Reads the objects that equal `filters`, below the parent if there is one.
+def find(tx: Transaction, target: Target, filters: Filters, limit: int | None, marker: str | None) -> list[Stored]:
+    """Reads the objects that pass `filters`, below the parent if there is one.
 
     Raises:
         NotFound: the parent.
@@ -189,9 +211,9 @@ def find(
     rows = tx.objects(target.proton.name, target.object_type.name)
     if target.parent:
         parent_key = target.object_type.api.parent_key
-        if filters.get(parent_key, target.parent.key) != target.parent.key:
+        if target.parent.key not in filters.get(parent_key, (target.parent.key,)):
             return []
-        filters = {**filters, parent_key: target.parent.key}
+        filters = {**filters, parent_key: (target.parent.key,)}
     return rows.find(filters, limit=limit, marker=marker)
 
 

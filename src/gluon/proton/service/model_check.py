@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gluon.proton.service import default_interface
 from gluon.schema import InvalidAttributes, ModelError, ObjectType, Policies, Proton
@@ -23,17 +23,27 @@ def check_models(protons: Iterable[Proton]) -> None:
         ModelError: names the proton, the object and the attribute.
     """
     for proton in protons:
-        _require(proton, proton.port, (*_PORT, *_BINDING), "the server binds ports by it")
-        _require(proton, proton.interface, _INTERFACE, "a port's default interface has it")
-        _check_default_interface(proton)
-        for object_type in proton.objects.values():
-            _refuse_policies(proton, object_type)
+        for fault in model_faults(proton):
+            raise fault
 
 
-def _require(proton: Proton, object_type: ObjectType, names: Iterable[str], why: str) -> None:
+def model_faults(proton: Proton) -> Iterator[ModelError]:
+    """What the server would refuse in a model that is right by the modelling language."""
+    lacking = [
+        *_lacking(proton, proton.port, (*_PORT, *_BINDING), "the server binds ports by it"),
+        *_lacking(proton, proton.interface, _INTERFACE, "a port's default interface has it"),
+    ]
+    yield from lacking
+    if not lacking:
+        yield from _faults_of_default_interface(proton)
+    for object_type in proton.objects.values():
+        yield from _faults_of_policies(proton, object_type)
+
+
+def _lacking(proton: Proton, object_type: ObjectType, names: Iterable[str], why: str) -> Iterator[ModelError]:
     for name in names:
         if name not in object_type.attributes:
-            raise ModelError(
+            yield ModelError(
                 f"the attribute is missing; {why}",
                 file=f"proton {proton.name}",
                 object_name=object_type.name,
@@ -41,11 +51,11 @@ def _require(proton: Proton, object_type: ObjectType, names: Iterable[str], why:
             )
 
 
-def _refuse_policies(proton: Proton, object_type: ObjectType) -> None:
+def _faults_of_policies(proton: Proton, object_type: ObjectType) -> Iterator[ModelError]:
     for operation in Policies.__struct_fields__:
         rule, default = getattr(object_type.policies, operation), getattr(Policies(), operation)
         if rule != default:
-            raise ModelError(
+            yield ModelError(
                 f'policies: {operation}: "{rule}" would not be kept: the server enforces no policies yet; leave it '
                 f'at "{default}", and put the server behind a proxy that checks who may do what',
                 file=f"proton {proton.name}",
@@ -53,13 +63,13 @@ def _refuse_policies(proton: Proton, object_type: ObjectType) -> None:
             )
 
 
-def _check_default_interface(proton: Proton) -> None:
+def _faults_of_default_interface(proton: Proton) -> Iterator[ModelError]:
     key = proton.port.primary_key.name
     try:
         default_interface.attributes(proton, {key: _SAMPLE, "tenant_id": _SAMPLE, "name": "p"})
     except InvalidAttributes as error:
-        raise ModelError(
+        yield ModelError(
             f"a port's default interface can't be made: {error}; make these attributes optional or give them a default",
             file=f"proton {proton.name}",
             object_name=proton.interface.name,
-        ) from error
+        )

@@ -8,8 +8,9 @@ from uuid import uuid4
 from gluon.proton.service import changes
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.binds import Binds
-from gluon.proton.service.changes import Target
+from gluon.proton.service.changes import Condition, Target
 from gluon.proton.service.doubt import with_doubt
+from gluon.proton.service.filters import Filters
 from gluon.proton.storage import Database, Stored, Transaction
 from gluon.schema import Value
 
@@ -31,7 +32,7 @@ class Objects:
         """Adds an object.  If it is a port that is to be bound, waits for the bind to end.
 
         Raises:
-            InvalidAttributes, NotFound (the parent), Duplicate, ReferenceMissing,
+            InvalidAttributes, NotFound (the parent), Duplicate, Taken, ReferenceMissing,
             ChangedMeanwhile, DatabaseUnavailable, ChangesRefused.
         """
         attributes = changes.new_attributes(target, values)
@@ -42,27 +43,42 @@ class Objects:
 
         return await self._change(target, str(attributes[target.primary_key]), work)
 
-    async def update(self, target: Target, key: str, values: Mapping[str, Value]) -> Stored:
+    async def update(
+        self, target: Target, key: str, values: Mapping[str, Value], condition: Condition | None = None
+    ) -> Stored:
         """Changes the attributes that `values` names.  If that asks for a bind, waits for it to end.
 
+        Args:
+            target: the object's type.
+            key: the object's.
+            values: new values.
+            condition: holds for the object, or nothing is changed; None: there is none.
+
         Raises:
-            InvalidAttributes, NotFound, Conflict, ReferenceMissing, ChangedMeanwhile,
+            InvalidAttributes, NotFound, PreconditionFailed, Conflict, Taken, ReferenceMissing, ChangedMeanwhile,
             DatabaseUnavailable, ChangesRefused.
         """
         token = uuid4().hex
 
         def work(tx: Transaction) -> tuple[Stored, Asked | None]:
+            changes.require(tx, target, key, condition)
             return changes.update(tx, target, key, values, token)
 
         return await self._change(target, key, work)
 
-    async def delete(self, target: Target, key: str) -> None:
-        """Removes an object.
+    async def delete(self, target: Target, key: str, condition: Condition | None = None) -> None:
+        """Removes an object, if the condition holds for it.
 
         Raises:
-            NotFound, Conflict, InUse, ChangedMeanwhile, DatabaseUnavailable, ChangesRefused.
+            NotFound, PreconditionFailed, Conflict, InUse, ChangedMeanwhile, DatabaseUnavailable,
+            ChangesRefused.
         """
-        await self._database.change(lambda tx: changes.delete(tx, target, key))
+
+        def work(tx: Transaction) -> None:
+            changes.require(tx, target, key, condition)
+            changes.delete(tx, target, key)
+
+        await self._database.change(work)
 
     async def show(self, target: Target, key: str) -> Stored:
         """Reads one object.
@@ -74,13 +90,13 @@ class Objects:
         return with_doubt(found, self._database.refusal)
 
     async def list(
-        self, target: Target, filters: Mapping[str, Value], *, limit: int | None = None, marker: str | None = None
+        self, target: Target, filters: Filters, *, limit: int | None = None, marker: str | None = None
     ) -> list[Stored]:
         """Reads objects in the order of their keys.
 
         Args:
             target: their type, and the parent that they are below.
-            filters: values that attributes must equal.
+            filters: by attribute, the values of which it has one.
             limit: most objects; None for all.
             marker: only keys after this one.
 

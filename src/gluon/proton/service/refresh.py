@@ -30,9 +30,7 @@ def refresh(tx: Transaction, proton: Proton, key: ObjectKey) -> Stored | None:
     after = derived(tx, proton.objects[key.object], key, before)
     if after == before:
         return before
-    after = replace(after, updated_at=tx.moment(before.updated_at))
-    rows.replace(before, after)
-    return after
+    return rows.replace(before, replace(after, updated_at=tx.moment(before.updated_at)))
 
 
 def derived(tx: Transaction, object_type: ObjectType, key: ObjectKey, stored: Stored) -> Stored:

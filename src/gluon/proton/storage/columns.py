@@ -18,6 +18,9 @@ DEFAULT_LENGTH = 255
 ID = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself for INTEGER only; its INTEGER has 64 bits."""
 
+ADDED = "added"
+"""In a column's `info`: whether the attribute came later than its object, so that a table may lack it."""
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -68,7 +71,8 @@ def column(attribute: Attribute) -> Column[Any]:
     return Column(
         attribute.name,
         column_type(attribute),
+        info={ADDED: True} if attribute.added else {},
         primary_key=attribute.primary,
-        nullable=not (attribute.primary or attribute.required),
+        nullable=not (attribute.primary or (attribute.required and not attribute.added)),
         index=bool(attribute.reference) and not attribute.is_list and not attribute.primary,
     )

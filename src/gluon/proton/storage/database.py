@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gluon.process import request_id
 from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.circumstances import Circumstances, now
 from gluon.proton.storage.engines import SqliteEngines, settled_tables
@@ -187,7 +188,7 @@ class Database:
     ) -> T:
         try:
             async with asyncio.timeout(seconds):
-                outcome = await self._outcome(run(partial(self._transaction, work)))
+                outcome = await self._outcome(run(partial(self._transaction, work, request_id.given())))
         except (ProgrammingError, DataError, NotSupportedError):
             raise  # A mistake of ours, not a state of the database.
         except (FileLost, DBAPIError, PoolTimeout, NoResultFound, TimeoutError) as error:
@@ -212,9 +213,9 @@ class Database:
             return f"it is damaged: {_reason(error)}; {advice}", f"the database is damaged: {_reason(error)}; {advice}"
         return _reason(error), f"the database failed: {_reason(error)}; try again"
 
-    def _transaction(self, work: Callable[[Transaction], object], connection: Connection) -> _Outcome:
+    def _transaction(self, work: Callable[[Transaction], object], request: str, connection: Connection) -> _Outcome:
         """Runs in a thread."""
-        tx = Transaction(connection, self._tables, self._circumstances)
+        tx = Transaction(connection, self._tables, self._circumstances, request)
         try:
             return _Outcome(work(tx), tx.changed)
         except IntegrityError as error:

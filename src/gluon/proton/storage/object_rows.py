@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select
+from msgspec.structs import replace
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    Text,
+    cast,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from gluon.contract.keys import ObjectKey
 from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.operations import Operation, Verb
 from gluon.proton.storage.statements import VALUE
 from gluon.proton.storage.stored import Stored
-from gluon.proton.storage.tables import ObjectTable
+from gluon.proton.storage.tables import REVISION, ObjectTable
 from gluon.schema import ObjectType, Proton, Value
 
 _IN_LIMIT = 500
@@ -55,16 +70,16 @@ class ObjectRows:
         return self._connection.execute(self._statements.exists, {"key": key}).first() is not None
 
     def find(
-        self, filters: Mapping[str, Value], *, limit: int | None = None, marker: str | None = None
+        self, filters: Mapping[str, Value | tuple[Value, ...]], *, limit: int | None = None, marker: str | None = None
     ) -> list[Stored]:
         """Reads objects in the order of their keys.
 
         Args:
-            filters: values that attributes must equal.
+            filters: values that attributes must equal; a tuple holds alternatives, None among them.
             limit: most objects; None for all.
             marker: only keys after this one.
         """
-        conditions = [self._table.c[name] == value for name, value in filters.items()]
+        conditions = [_is_one_of(self._table.c[name], value) for name, value in filters.items()]
         if marker is not None:
             conditions.append(self._key > marker)
         statement = select(self._table).where(*conditions).order_by(self._key).limit(limit)
@@ -83,16 +98,21 @@ class ObjectRows:
             self._add_links(link, key.key, name, stored.attributes[name])
         self._changed.objects[key] = stored
 
-    def replace(self, before: Stored, after: Stored) -> None:
+    def replace(self, before: Stored, after: Stored) -> Stored:
         """Changes an object, which this transaction has read as `before`, to `after`; see `insert`.
 
         Its key stays the same.
+
+        Returns:
+            The object as it is now: with the next revision, if anything has changed.
         """
         old, new = _columns(before), _columns(after)
         # By their JSON: to Python 1 and true are equal, and a list may hold either.
         values = {name: value for name, value in new.items() if value is not old[name] and not _same(value, old[name])}
         if not values:
-            return
+            return before
+        after = replace(after, revision=before.revision + 1)
+        values[REVISION] = after.revision
         key = self._name(after)
         self._begin(Operation(Verb.REPLACE, key, after.attributes))
         parameters = {VALUE + name: value for name, value in values.items()}
@@ -102,6 +122,7 @@ class ObjectRows:
                 self._connection.execute(delete(link).where(link.c.owner == key.key))
                 self._add_links(link, key.key, name, values[name])
         self._changed.objects[key] = after
+        return after
 
     def delete(self, key: str) -> bool:
         """Removes an object; False when there is none.  See `insert`."""
@@ -122,6 +143,30 @@ class ObjectRows:
             statement = select(self._key).where(self._table.c[attribute] == target, self._key.not_in(but))
         return self._connection.execute(statement.limit(1)).scalar()
 
+    def alike(self, attributes: Sequence[str], unless: str = "") -> list[list[str]]:
+        """The keys of objects that have the same values in all of these attributes, each group of two or more.
+
+        Args:
+            attributes: an object in which one of them is null or empty is like no other.
+            unless: a boolean attribute; groups in which it is true throughout are left out.
+        """
+        c = self._table.c
+        columns = [c[name] for name in attributes]
+        groups = (
+            select(*columns)
+            .where(*(column.is_not(None) for column in columns), *(cast(column, Text) != "" for column in columns))
+            .group_by(*columns)
+            .having(func.count() > 1)
+        )
+        if unless:
+            groups = groups.having(func.min(func.coalesce(c[unless], false())) == false())
+        found = self._connection.execute(groups).all()
+        return [self._keys_with(dict(zip(attributes, values, strict=True))) for values in found]
+
+    def _keys_with(self, values: Mapping[str, Value]) -> list[str]:
+        same = (self._table.c[name] == value for name, value in values.items())
+        return list(self._connection.execute(select(self._key).where(*same).order_by(self._key)).scalars())
+
     def _add_links(self, link: Table, owner: str, attribute: str, value: Value) -> None:
         targets = self.object_type.attributes[attribute].items(value)
         if targets:
@@ -135,13 +180,25 @@ class ObjectRows:
 
     def _stored(self, row: Row[Any]) -> Stored:
         names = self.object_type.attributes
-        created_at, updated_at, status_reason = row[len(names) :]
+        created_at, updated_at, status_reason, revision = row[len(names) :]
         return Stored(
             attributes=dict(zip(names, row, strict=False)),
             created_at=created_at,
             updated_at=updated_at,
             status_reason=status_reason,
+            revision=revision,
         )
+
+
+def _is_one_of(column: Column[Any], value: Value | tuple[Value, ...]) -> ColumnElement[bool]:
+    alternatives = value if isinstance(value, tuple) else (value,)
+    given = [each for each in alternatives if each is not None]
+    conditions: list[ColumnElement[bool]] = (
+        [column == given[0] if len(given) == 1 else column.in_(given)] if given else []
+    )
+    if len(given) < len(alternatives):
+        conditions.append(column.is_(None))
+    return or_(*conditions)
 
 
 def _columns(stored: Stored) -> dict[str, Any]:
@@ -150,6 +207,7 @@ def _columns(stored: Stored) -> dict[str, Any]:
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
         "status_reason": stored.status_reason,
+        REVISION: stored.revision,
     }
 
 

@@ -36,6 +36,8 @@ class Pending(Struct, frozen=True):
     key: ObjectKey
     ids: tuple[int, ...]
     """Outbox ids, ascending."""
+    request: str = ""
+    """The id that the client gave to the latest of these changes; empty: none."""
 
 
 class OutboxStatements:
@@ -53,7 +55,7 @@ class OutboxStatements:
         self.append = insert(table).returning(table.c.id)
         self.append_many = insert(table).returning(table.c.id, sort_by_parameter_order=True)
         self.pending = (
-            select(own.c.id, own.c.proton, own.c.object, own.c.key, elder.exists())
+            select(own.c.id, own.c.proton, own.c.object, own.c.key, own.c.request, elder.exists())
             .where(own.c.session == bindparam("session"))
             .order_by(own.c.id)
             .limit(bindparam("limit", type_=Integer))
@@ -73,12 +75,14 @@ class Outbox:
         statements: OutboxStatements,
         circumstances: Circumstances,
         changed: Changes,
+        request: str = "",
     ) -> None:
         self._connection = connection
         self._table = table
         self._statements = statements
         self._circumstances = circumstances
         self._changed = changed
+        self._request = request
 
     def append(self, keys: Sequence[ObjectKey]) -> list[int]:
         """Records that these objects changed; the rows belong to the database's current session.
@@ -95,7 +99,11 @@ class Outbox:
         if not keys:
             return []
         self._changed.published = True
-        shared = {"session": self._circumstances.session, "created_at": self._circumstances.clock()}
+        shared = {
+            "session": self._circumstances.session,
+            "created_at": self._circumstances.clock(),
+            "request": self._request or None,
+        }
         values = [{"proton": key.proton, "object": key.object, "key": key.key, **shared} for key in keys]
         if len(values) == 1:  # Most often; SQLAlchemy's way for many rows costs more.
             return [self._connection.execute(self._statements.append, values[0]).scalar_one()]
@@ -121,8 +129,9 @@ class Outbox:
             limit: most rows that are looked at.
         """
         found: dict[ObjectKey, list[int]] = {}
+        requests: dict[ObjectKey, str] = {}
         waits: set[ObjectKey] = set()
-        for row_id, proton, name, key, behind in self._connection.execute(
+        for row_id, proton, name, key, request, behind in self._connection.execute(
             self._statements.pending, {"session": session, "limit": limit}
         ):
             object_key = ObjectKey(proton, name, key)
@@ -130,7 +139,8 @@ class Outbox:
                 waits.add(object_key)
             if object_key not in waits:
                 found.setdefault(object_key, []).append(row_id)
-        return [Pending(key, tuple(ids)) for key, ids in found.items()], bool(waits)
+                requests[object_key] = request or ""
+        return [Pending(key, tuple(ids), requests[key]) for key, ids in found.items()], bool(waits)
 
     def keys(self, protons: Sequence[str]) -> list[ObjectKey]:
         """The objects of these protons that rows are pending for, of all sessions, each once."""

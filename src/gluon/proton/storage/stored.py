@@ -19,6 +19,8 @@ class Stored(Struct, frozen=True, kw_only=True):
     updated_at: str
     """Never before created_at, and never going back."""
     status_reason: str | None = None
+    revision: int = 1
+    """Counts the states that the object has had; `ObjectRows.replace` makes the next one."""
 
 
 class BindingState(enum.StrEnum):

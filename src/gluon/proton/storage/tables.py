@@ -16,6 +16,9 @@ from gluon.proton.storage.statements import ObjectStatements
 from gluon.proton.storage.statuses import StatusStatements
 from gluon.schema import Attribute, ObjectType, Proton
 
+REVISION = "revision_number"
+"""The column that counts an object's states."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",
@@ -73,6 +76,7 @@ class Tables:
         columns = [*_attribute_columns(proton, object_type), *_meta_columns()]
         _refuse_collisions(proton, object_type, columns)
         table = Table(name, self.metadata, *columns)
+        _add_indexes(table, object_type)
         key: Column[str] = table.c[object_type.primary_key.name]
         links = {
             attribute.name: self._link_table(proton, object_type, attribute)
@@ -126,10 +130,23 @@ def _attribute_columns(proton: Proton, object_type: ObjectType) -> Iterable[Colu
         yield made
 
 
+def _add_indexes(table: Table, object_type: ObjectType) -> None:
+    """Makes the look for another object of the same values fast.
+
+    They are no unique indexes: one could not be made over the duplicates that an older version let in, knows no
+    exception (`unless`), and would not say which object has the values.  The look itself is safe, since it is part
+    of the transaction that writes, and SQLite has one of those at a time (`gluon.proton.service.uniqueness`).
+    """
+    for rule in object_type.unique:
+        Index(f"rule_{table.name}_{rule.name.lower()}", *(table.c[name] for name in rule.unique))
+
+
 def _meta_columns() -> Iterable[Column[object]]:
     yield Column("created_at", String(TIME_LENGTH), nullable=False)
     yield Column("updated_at", String(TIME_LENGTH), nullable=False)
     yield Column("status_reason", Text)
+    # The default is for rows that a server of the version before adds to a shared database.
+    yield Column(REVISION, ID, nullable=False, server_default="1")
 
 
 def _refuse_collisions(proton: Proton, object_type: ObjectType, columns: Iterable[Column[object]]) -> None:
@@ -154,6 +171,7 @@ def _outbox(metadata: MetaData) -> Table:
         Column("key", Text, nullable=False),
         Column("session", String(UUID_LENGTH)),
         Column("created_at", String(TIME_LENGTH), nullable=False),
+        Column("request", String(UUID_LENGTH + len("req-"))),
         Index("ix_outbox_session_id", "session", "id"),
         Index("ix_outbox_object", "proton", "object", "key", "id"),
         sqlite_autoincrement=True,  # An id must never come back: etcd remembers the highest.

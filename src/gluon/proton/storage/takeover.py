@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, insert, inspect, select, text, up
 from gluon.contract.records import BINDING_FAILED, UNBOUND
 from gluon.proton.storage.circumstances import now
 from gluon.proton.storage.stored import BindingState
-from gluon.proton.storage.tables import ObjectTable, Tables
+from gluon.proton.storage.tables import REVISION, ObjectTable, Tables
 from gluon.schema import Proton
 
 
@@ -32,6 +32,26 @@ def drop_rewrite(connection: Connection) -> None:
     columns = {column["name"] for column in inspect(connection).get_columns("outbox")}
     if "rewrite" in columns:
         connection.execute(text("ALTER TABLE outbox DROP COLUMN rewrite"))
+
+
+def add_revisions(connection: Connection, tables: Tables, existing: set[str]) -> None:
+    """Gives the objects of a database that was made before they had one their first revision."""
+    for proton in tables.protons.values():
+        for name in proton.objects:
+            table = tables[proton.name, name].table
+            if table.name in existing and not _has(connection, table.name, REVISION):
+                quoted = connection.dialect.identifier_preparer.format_table(table)
+                connection.execute(text(f"ALTER TABLE {quoted} ADD COLUMN {REVISION} INTEGER NOT NULL DEFAULT 1"))
+
+
+def add_requests(connection: Connection, existing: set[str]) -> None:
+    """Gives an outbox that was made before it had one the column for requests' ids."""
+    if "outbox" in existing and not _has(connection, "outbox", "request"):
+        connection.execute(text("ALTER TABLE outbox ADD COLUMN request VARCHAR(40)"))
+
+
+def _has(connection: Connection, table: str, column: str) -> bool:
+    return column in {found["name"] for found in inspect(connection).get_columns(table)}
 
 
 def take_over_ports(connection: Connection, tables: Tables) -> None:

@@ -19,7 +19,9 @@ from gluon.proton.storage.tables import Tables
 class Transaction:
     """One transaction; only of use inside the function that `Database` runs."""
 
-    def __init__(self, connection: Connection, tables: Tables, circumstances: Circumstances | None = None) -> None:
+    def __init__(
+        self, connection: Connection, tables: Tables, circumstances: Circumstances | None = None, request: str = ""
+    ) -> None:
         self._connection = connection
         self._tables = tables
         self._circumstances = circumstances or Circumstances()
@@ -27,7 +29,9 @@ class Transaction:
         """All that this transaction has changed so far."""
         self.last_operation: Operation | None = None
         """The latest insert, replacement or deletion of an object: the one that a constraint refuses."""
-        self.outbox = Outbox(connection, tables.outbox, tables.outbox_statements, self._circumstances, self.changed)
+        self.outbox = Outbox(
+            connection, tables.outbox, tables.outbox_statements, self._circumstances, self.changed, request
+        )
         self.statuses = Statuses(connection, tables.status_statements)
         self.releases = Releases(connection, tables.release_statements)
         self.deployment = DeploymentRow(connection, tables.deployment)

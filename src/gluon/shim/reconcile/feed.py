@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import (
     NOBODY,
+    REQUEST,
     AppliedRecord,
     MalformedRecord,
     PortAnswer,
@@ -71,6 +74,7 @@ class Feed:
     def _desire(self, state: State, key: ObjectKey, value: bytes, revision: int) -> set[ObjectKey]:
         object_type = state.proton.objects[key.object]
         values = decode_attributes(value)
+        state.ask(key, str(values.pop(REQUEST, "")))
         token, inactive = split_port(values) if object_type.base is Base.PORT else ("", ())
         obj = Object(key, object_type.base, conform(object_type, values, key.key), revision)
         return state.desire(obj, token, inactive)
@@ -116,7 +120,7 @@ class Feed:
             _report(path, prefix, str(error))
             return
         for each, record in records.items():
-            self._states[key.proton].record(each, record)
+            self._states[key.proton].record(each, _completed(self._protons[key.proton], each, record))
 
     def _key(self, path: bytes, prefix: bytes) -> ObjectKey | None:
         try:
@@ -134,6 +138,20 @@ class Feed:
             _report(path, prefix, f"{key.proton} has no object {key.object!r}; it has {', '.join(proton.objects)}")
             return None
         return key
+
+
+def _completed(proton: Proton, key: ObjectKey, record: AppliedRecord) -> AppliedRecord:
+    """The record with the attributes that came later than it was written, as its object has them then.
+
+    Without them the object would differ from what was applied, and an upgrade would apply everything again.
+    """
+    object_type = proton.objects.get(key.object)
+    if object_type is None or not object_type.added:
+        return record
+    attempt = record.attempt
+    if attempt is not None:
+        attempt = replace(attempt, attributes={**object_type.added, **attempt.attributes})
+    return replace(record, attributes={**object_type.added, **record.attributes}, attempt=attempt)
 
 
 def _hold(state: State, key: ObjectKey) -> set[ObjectKey]:

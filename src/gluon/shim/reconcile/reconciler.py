@@ -19,6 +19,7 @@ from msgspec import Struct
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY
 from gluon.etcd import EtcdError, FenceBroken, WriteRefused
+from gluon.process import request_id
 from gluon.shim import metrics
 from gluon.shim.plan import Call, Callback, Drop, HeldBack, Identity, InUse, Refresh, Step, Wait, next_steps, outcome
 from gluon.shim.plan.facts import stays
@@ -137,6 +138,7 @@ class Reconciler:
     async def _work(self) -> None:
         while self._workers - len(self._slow) <= self._pace.workers:
             key = await self.queue.take()
+            request_id.carry(self.state.requests.get(key, ""))
             self._taken += 1
             if self._taken % AT_ONCE == 0:
                 await asyncio.sleep(0)  # Objects with nothing to do never wait; others need the loop too.
@@ -219,6 +221,7 @@ class Reconciler:
             # Nothing is awaited between the plan and the call, so what the plan saw still holds.
             if await self._write(await self._make(call)):
                 self.attempts.forget(call)
+                log.log(logging.INFO if request_id.current() else logging.DEBUG, "%s: done", call)
         except CallWithdrawn:
             log.info("%s: cancelled, the port is wanted otherwise by now", call)
             self.attempts.forget(call)

@@ -52,6 +52,8 @@ class State:
         self.desired = Model(proton)
         self.applied = Model(proton)
         self.records: dict[ObjectKey, AppliedRecord] = {}
+        self.requests: dict[ObjectKey, str] = {}
+        """By object, the id of the request that last changed it, for the log; those without one are left out."""
         self.unreadable: set[ObjectKey] = set()
         """Objects whose value in etcd can't be read."""
         self.held_back: Collection[ObjectKey] = frozenset()
@@ -142,8 +144,16 @@ class State:
         else:
             self._wishes.pop(port.id, None)
 
+    def ask(self, key: ObjectKey, request: str) -> None:
+        """Notes the id of the request that last changed the object; empty: it had none."""
+        if request:
+            self.requests[key] = request
+        else:
+            self.requests.pop(key, None)
+
     def forget(self, key: ObjectKey) -> set[ObjectKey]:
         """The object is no longer wanted."""
+        self.requests.pop(key, None)
         self.unreadable.discard(key)
         if key not in self.desired:
             return set()

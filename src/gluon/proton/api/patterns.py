@@ -1,0 +1,102 @@
+"""The formats of text as regular expressions, for the OpenAPI document.
+
+`format` alone tells a program nothing: JSON Schema knows few of ours, and some others under these names.
+Each expression takes what the format takes, in the dialect that JSON Schema asks for (ECMA-262), and none
+takes more; where an exact one would fill a page (IPv6), it leaves out spellings that nobody uses.
+"""
+
+from __future__ import annotations
+
+from gluon.schema import Attribute, AttributeType
+from gluon.schema.addresses import MULTICAST, UNICAST
+
+_HEX = "[0-9a-fA-F]"
+UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}|{_HEX}{{32}}"
+
+_TO_199 = "1[0-9][0-9]|[1-9]?[0-9]"
+_OCTET = f"(?:25[0-5]|2[0-4][0-9]|{_TO_199})"
+IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_MACHINE = "(?:22[0-3]|2[01][0-9]|1[3-9][0-9]|12[0-689]|1[01][0-9]|[1-9][0-9]?)"
+"""The first octet of a machine's address: neither 0, 127, a group's nor reserved."""
+_UNICAST_V4 = rf"{_MACHINE}(?:\.{_OCTET}){{3}}"
+_MULTICAST_V4 = rf"(?:22[4-9]|23[0-9])(?:\.{_OCTET}){{3}}"
+
+
+def _ipv6(first: str) -> str:
+    """IPv6 addresses whose first group is as said."""
+    group = f"{_HEX}{{1,4}}"
+    shapes = [f"{first}(?::{group}){{7}}", f"{first}(?::{group}){{6}}::"]
+    shapes += [
+        f"{first}(?::{group}){{{count - 1}}}::(?:{group}(?::{group}){{0,{6 - count}}})?" for count in range(1, 7)
+    ]
+    return "|".join(shapes)
+
+
+_GROUP = f"{_HEX}{{1,4}}"
+_IPV6 = f"{_ipv6(_GROUP)}|::(?:{_GROUP}(?::{_GROUP}){{0,6}})?|::(?:[fF]{{4}}:)?{IPV4}"
+_NOT_ZERO = f"(?:[1-9a-eA-E]{_HEX}{{3}}|[fF][0-9a-eA-E]{_HEX}{{2}}|0[1-9a-fA-F]{_HEX}{{2}}|[1-9a-fA-F]{_HEX}{{0,2}})"
+_UNICAST_V6 = _ipv6(_NOT_ZERO)
+_MULTICAST_V6 = _ipv6(f"[fF][fF]{_HEX}{{2}}")
+
+_TO_U16 = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}|0)"
+_BELOW_U32 = (
+    "429496729[0-5]|42949672[0-8][0-9]|4294967[01][0-9]{2}|429496[0-6][0-9]{3}|42949[0-5][0-9]{4}|4294[0-8][0-9]{5}"
+    "|429[0-3][0-9]{6}|42[0-8][0-9]{7}|4[01][0-9]{8}|[1-3][0-9]{9}"
+)
+_TO_U32 = f"(?:{_BELOW_U32}|[1-9][0-9]{{0,8}}|0)"
+_FROM_U16 = (
+    f"(?:{_BELOW_U32}|[1-9][0-9]{{5,8}}|[7-9][0-9]{{4}}|6[6-9][0-9]{{3}}|65[6-9][0-9]{{2}}|655[4-9][0-9]|6553[6-9])"
+)
+ROUTE_TARGET = f"{_TO_U16}:{_TO_U32}|(?:{_FROM_U16}|{IPV4}):{_TO_U16}"
+
+_MAC = {
+    "": f"{_HEX}{{2}}",
+    UNICAST: f"{_HEX}[02468aceACE]",
+    MULTICAST: f"{_HEX}[13579bdfBDF]",
+}
+"""The first octet, by the kind of address."""
+_NO_MAC = "(?![0:.-]+$)(?![fF:.-]+$)"
+"""All zeros and the broadcast address are no interface's."""
+
+
+def _mac(first: str) -> str:
+    octet = f"{_HEX}{{2}}"
+    shapes = [f"{first}(?:{separator}{octet}){{5}}" for separator in (":", "-")]
+    shapes += [f"{first}{octet}(?:{separator}{octet}{octet}){{2}}" for separator in (r"\.", "-", ":")]
+    shapes += [f"{first}{octet}{octet}[-:]{octet}{octet}{octet}", f"{first}(?:{octet}){{5}}"]
+    return f"{_NO_MAC}(?:{'|'.join(shapes)})"
+
+
+_IP = {
+    "": {"ipv4": IPV4, "ipv6": _IPV6},
+    UNICAST: {"ipv4": _UNICAST_V4, "ipv6": _UNICAST_V6},
+    MULTICAST: {"ipv4": _MULTICAST_V4, "ipv6": _MULTICAST_V6},
+}
+_DIFFERENT = r"(?!(?:.*,)?([^,]+)(?:,.*)?,\1(?:,|$))"
+"""No item of a list stands in it twice."""
+
+
+def of(attribute: Attribute) -> str:
+    """The whole expression of one value of an attribute, without anchors; empty: there is none."""
+    if attribute.type is AttributeType.UUID:
+        return UUID
+    single = _single(attribute.format.removesuffix("-list"), attribute.address)
+    if single and attribute.is_list:
+        return f"{_DIFFERENT}(?:{single})(?:,(?:{single}))*"
+    return single
+
+
+def _single(format_name: str, kind: str) -> str:
+    match format_name:
+        case "ipv4" | "ipv6":
+            return _IP[kind][format_name]
+        case "ip":
+            return "|".join(_IP[kind].values())
+        case "mac":
+            return _mac(_MAC[kind])
+        case "route-target" | "route-distinguisher":
+            return ROUTE_TARGET
+        case "uuid":
+            return UUID
+        case _:
+            return ""

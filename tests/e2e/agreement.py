@@ -24,7 +24,7 @@ PLURALS = {
     "VpnBinding": "vpnbindings",
 }
 KEYS = {"VpnAfConfig": "vrf_rt_value", "VpnBinding": "interface_id"}
-SERVER_SETS = {"status", "vif_type", "vif_details", "created_at", "updated_at", "status_reason"}
+SERVER_SETS = {"status", "vif_type", "vif_details", "created_at", "updated_at", "status_reason", "revision_number"}
 
 Objects = dict[str, dict[str, Any]]
 """Attributes by `<Object>/<key>`."""

@@ -65,7 +65,12 @@ ENUMS: Mapping[str, str] = {
 
 _SUBNET = "RFC 1122, RFC 3021, RFC 4291, RFC 6164; Neutron's check_subnet_ip"
 SUBNETS: tuple[tuple[str, int | None, str | None, str], ...] = (
-    ("10.0.0.255", 24, None, "the address is not that of the network nor its broadcast address, but in a /31 or /32"),
+    (
+        "10.0.0.255",
+        24,
+        None,
+        "the address is not that of the network nor its broadcast address; in a /31 or /32 it may be either",
+    ),
     ("2001:db8::", 64, None, "the address is not the anycast address of the routers, but in a /127 or /128"),
     ("10.0.0.5", 33, None, "the prefix fits the family"),
     ("10.0.0.5", 24, "10.0.0.5", "the gateway has another address"),
@@ -84,7 +89,7 @@ gets such rules, and when they are checked.
 
 A value that is refused is answered 400 (`invalid_attributes`) with these messages in `details`, by attribute. One that
 only one object can have, and another has, is answered 409 (`duplicate`) with the name of that object. An empty string
-means null, but in plain text.
+means null; of plain text it is a value, and of numbers and booleans it is refused.
 
 Of every object: a UUID is 32 hexadecimal digits, with hyphens or without (RFC 9562). `tenant_id` comes back as it was
 given, as Keystone writes it for instance, and never changes. An object that an attribute names exists, else 409

@@ -87,6 +87,7 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
         assert published[f"VpnBinding/{first}"] == {
             "interface_id": first,
             "service_id": vpn.vpn,
+            "anycast": False,
             "tenant_id": TENANT,
             "ipaddress": "10.0.0.10",
             "subnet_prefix": 24,

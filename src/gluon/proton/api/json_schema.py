@@ -113,7 +113,9 @@ def _body(object_type: ObjectType, required: list[str], *, create: bool, but: Se
         if nullable and value.get("type") == "string" and not attribute.primary:
             value = _or_empty(value)
         properties[attribute.name] = _described(attribute, value, nullable=nullable)
-    schema = {"description": _sentences(*object_type.sentences), **_strict(properties, required)}
+    # They begin with attributes' names, which are spelled as they are.
+    rules = " ".join(f"{sentence.rstrip('.')}." for sentence in object_type.sentences)
+    schema = {"description": rules, **_strict(properties, required)}
     for rule in object_type.rules:
         _add_rule(schema, rule, object_type, create=create)
     if object_type.subnet and object_type.subnet.gateway:

@@ -217,9 +217,13 @@ def _member(name: str, schema: Json) -> Json:
     return {"type": "object", "required": [name], "properties": {name: schema}}
 
 
+def _one(object_type: ObjectType) -> str:
+    return f"{'an' if object_type.name[0] in 'AEIOU' else 'a'} {object_type.name}"
+
+
 def _head(operation: str, proton: Proton, object_type: ObjectType, below: ObjectType | None) -> Json:
-    where = f" below a {below.name}" if below else ""
-    target = f"{object_type.name} objects" if operation == "list" else f"a {object_type.name}"
+    where = f" below {_one(below)}" if below else ""
+    target = f"{object_type.name} objects" if operation == "list" else _one(object_type)
     return {
         "summary": f"{operation.capitalize()} {target}{where}.",
         "operationId": f"{proton.name}_{object_type.api.name}_{operation}"

@@ -129,12 +129,12 @@ def test_of_changes_at_once_with_one_etag_one_is_made(server, port, in_backgroun
     assert server.port(made["id"])["revision_number"] == 2
 
 
-def test_what_controllers_say_is_a_change_too(etcd, make_server):
-    server = make_server(etcd)
+def test_what_controllers_say_is_a_change_too(own_etcd, make_server):
+    server = make_server(own_etcd)
     server.start_in_step()
     made = server.create_port()
-    etcd.alive()
-    etcd.status(f"Port/{made['id']}", failure="no such VRF")
+    own_etcd.alive()
+    own_etcd.status(f"Port/{made['id']}", failure="no such VRF")
     assert server.has(made["id"], status_reason="TestShim: no such VRF")["revision_number"] > made["revision_number"]
 
 

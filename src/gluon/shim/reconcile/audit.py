@@ -204,13 +204,18 @@ class Audit:
             record = state.records.get(key)
             if record is None:
                 return None
+            if gone:
+                self._report_lost(key)
             doubted = replace(record, attempt=record.attempt or again(key, state), claimed=record.claimed or gone)
             return Writes(subject=subject(key), records={key: doubted})
 
         self._reconciler.write_in_turn(subject(key), make)
-        if gone and keys.is_binding(key):
-            port, _ = keys.port_and_host(key)
-            self._statuses.report(port, "DOWN", "the SDN controller has lost it; it is being bound again")
+
+    def _report_lost(self, key: ObjectKey) -> None:
+        """Of a port that will be bound again, which ends the report; in its turn, else the bind may be over."""
+        port = self._reconciler.state.desired.find(subject(key))
+        if keys.is_binding(key) and port is not None and port["host_id"] == keys.port_and_host(key)[1]:
+            self._statuses.report(port.id, "DOWN", "the SDN controller has lost it; it is being bound again")
 
     async def _remove(self, orphans: Mapping[ObjectKey, AppliedRecord]) -> None:
         for key in orphans:

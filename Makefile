@@ -27,7 +27,7 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 
 .PHONY: test
 test: $(READY) lint ## Every check and every test, but for those of chaos and of the wheel
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --ignore tests/e2e/test_chaos.py
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_chaos.py
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files

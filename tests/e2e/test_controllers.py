@@ -81,9 +81,10 @@ def test_a_new_profile_binds_again_and_never_unbinds(running: Running) -> None:
     before = len(running.recording.entries())
     changed = put(running.client, f"/ports/{port}", profile={"migrating_to": "h2"})
     assert BOUND.items() <= changed.items()
-    bind, *rest = [entry for entry in running.recording.entries()[before:] if entry.key == port]
-    assert rest == []
-    assert (bind.callback, bind.attributes["profile"]) == ("bind_port", {"migrating_to": "h2"})
+    calls = [entry for entry in running.recording.entries()[before:] if entry.key == port]
+    # The controller that another test emptied may be filled again meanwhile, this port too.
+    assert {entry.callback for entry in calls} == {"bind_port"}
+    assert calls[-1].attributes["profile"] == {"migrating_to": "h2"}
 
 
 @pytest.mark.parametrize("change", [{"mac_address": "c8:2a:14:04:43:99"}, {"vnic_type": "direct"}], ids=str)

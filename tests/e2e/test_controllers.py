@@ -82,7 +82,7 @@ def test_a_new_profile_binds_again_and_never_unbinds(running: Running) -> None:
     changed = put(running.client, f"/ports/{port}", profile={"migrating_to": "h2"})
     assert BOUND.items() <= changed.items()
     calls = [entry for entry in running.recording.entries()[before:] if entry.key == port]
-    # The controller that another test emptied may be filled again meanwhile, this port too.
+    # A call whose record could not be written at once is made again: callbacks are made at least once.
     assert {entry.callback for entry in calls} == {"bind_port"}
     assert calls[-1].attributes["profile"] == {"migrating_to": "h2"}
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
-import uvicorn
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gluon.process import guard
-from gluon.process.http import EmbeddedServer, listen
+from gluon.process.http import EmbeddedServer, configured, listen
 
 log = logging.getLogger(__name__)
 
@@ -112,18 +111,8 @@ async def serving(host: str, port: int, served: Sequence[Route]) -> AsyncIterato
         StartFailed: the address can't be listened on.
     """
     listening = listen(host, port)
-    config = uvicorn.Config(
-        Starlette(routes=list(served)),
-        http=guard.protocol(guard.Limits(connections=MOST_CONNECTIONS)),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = EmbeddedServer(config)
+    limits = guard.Limits(connections=MOST_CONNECTIONS)
+    server = EmbeddedServer(configured(Starlette(routes=list(served)), limits, finish=1))
     task = asyncio.create_task(server.serve(sockets=[listening]), name="health")
     try:
         yield listening.getsockname()[1]

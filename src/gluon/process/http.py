@@ -10,7 +10,9 @@ import socket
 from collections.abc import Generator
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from gluon.process import guard
 from gluon.process.run import StartFailed
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,29 @@ def listen(host: str, port: int) -> socket.socket:
             "configuration file, or end the process that has it"
         ) from error
     return listening
+
+
+def configured(application: ASGIApp, limits: guard.Limits, *, finish: int, keep_alive: int = 5) -> uvicorn.Config:
+    """The configuration of uvicorn, the same for every server of a process.
+
+    Args:
+        application: answers the requests.
+        limits: of a connection.
+        finish: seconds that requests have to end in when the server stops.
+        keep_alive: seconds for which a connection without a request is kept.
+    """
+    return uvicorn.Config(
+        application,
+        http=guard.protocol(limits),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=finish,
+        timeout_keep_alive=keep_alive,
+    )
 
 
 class EmbeddedServer(uvicorn.Server):

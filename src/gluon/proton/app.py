@@ -12,11 +12,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import PortAnswer
-from gluon.process import guard, health, http, run
+from gluon.process import health, http, run
 from gluon.proton import settings as configuration
 from gluon.proton.answers import Answers
 from gluon.proton.api import build_application
@@ -83,7 +82,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 public_url=api.public_url.rstrip("/"),
                 extra_routes=health.routes(_checks(database, publisher, answers, conformity)),
             )
-            server = http.EmbeddedServer(_uvicorn(application, api.limits))
+            server = http.EmbeddedServer(
+                http.configured(application, api.limits, finish=FINISH_TIMEOUT, keep_alive=KEEP_ALIVE)
+            )
             background: dict[str, Callable[[], Awaitable[None]]] = {
                 "publisher": publisher.run,
                 "answers": answers.run,
@@ -164,21 +165,6 @@ async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RESTART)
         else:
             return
-
-
-def _uvicorn(application: ASGIApp, limits: guard.Limits) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=guard.protocol(limits),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=FINISH_TIMEOUT,
-        timeout_keep_alive=KEEP_ALIVE,
-    )
 
 
 def _checks(database: Database, publisher: Publisher, answers: Answers, conformity: Conformity) -> health.Checks:

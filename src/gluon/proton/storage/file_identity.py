@@ -60,6 +60,8 @@ class FileIdentity:
         self._descriptor: int | None = None
         self._stamp = _Stamp(0, 0)
         """The latest that the file's header showed."""
+        self._looked_at = 0
+        """The second in which the header was last looked at by SQLite."""
         self._size = 0
         """The largest that was seen: without VACUUM, which a running server forbids, SQLite never shortens it."""
 
@@ -81,7 +83,24 @@ class FileIdentity:
         if highest < self._highest:
             raise FileLost(f"was overwritten with an older one: it knows changes up to {highest}, not {self._highest}")
         self._deployment, self._highest = found, highest
-        _leave_stamp(connection, found)
+
+    def leave_stamp(self, connection: Connection) -> None:
+        """Notes in the header when the database was written, and which it is.
+
+        Once a second, so that it costs no write of its own under load; a clock that goes back is waited for.
+
+        Args:
+            connection: within a transaction whose contents were checked.
+        """
+        now = int(time.time())
+        if not self._deployment or now == self._looked_at:
+            return
+        self._looked_at = now
+        if now > connection.exec_driver_sql("PRAGMA user_version").scalar_one() & 0xFFFFFFFF:
+            # Both are signed to SQLite.
+            connection.exec_driver_sql(f"PRAGMA user_version = {_signed(now)}")
+            database = zlib.crc32(self._deployment.encode()) | 1
+            connection.exec_driver_sql(f"PRAGMA application_id = {_signed(database)}")
 
     def remember(self) -> None:
         """Takes the files as they are now for the ones that are open."""
@@ -139,15 +158,6 @@ def _read_stamp(descriptor: int) -> _Stamp:
     """What the file itself says; SQLite's log may be ahead of it."""
     found = os.pread(descriptor, _STAMP.size, _STAMP_OFFSET)
     return _Stamp(*_STAMP.unpack(found)) if len(found) == _STAMP.size else _Stamp(0, 0)
-
-
-def _leave_stamp(connection: Connection, deployment: str) -> None:
-    """Once a second, so that it costs no write of its own under load; a clock that goes back is waited for."""
-    now = int(time.time())
-    if now > connection.exec_driver_sql("PRAGMA user_version").scalar_one() & 0xFFFFFFFF:
-        # Both are signed to SQLite.
-        connection.exec_driver_sql(f"PRAGMA user_version = {_signed(now)}")
-        connection.exec_driver_sql(f"PRAGMA application_id = {_signed(zlib.crc32(deployment.encode()) | 1)}")
 
 
 def _signed(number: int) -> int:

@@ -101,6 +101,7 @@ class GroupCommitWriter:
             self.waits_for_lock = False
         with transaction:
             self._files.check_contents(connection)
+            self._files.leave_stamp(connection)
             yield connection
 
     def _gather(self) -> tuple[list[_Job], bool]:

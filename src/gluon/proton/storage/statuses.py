@@ -6,8 +6,6 @@ source's to end.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -76,13 +74,6 @@ class Statuses:
     def clear(self, key: ObjectKey, source: str) -> bool:
         """Drops this source's status of the object; False when there is none."""
         return self._connection.execute(self._statements.delete, {**_of(key), "by_source": source}).rowcount > 0
-
-    def clear_source(self, source: str, *, but: Collection[ObjectKey] = ()) -> list[ObjectKey]:
-        """Drops all that this source says, except of the objects in `but`; returns the others."""
-        dropped = [key for key in self.keys(source) if key not in but]
-        for key in dropped:
-            self.clear(key, source)
-        return dropped
 
     def keys(self, source: str) -> list[ObjectKey]:
         """The objects that this source says something of."""

@@ -162,17 +162,23 @@ def test_an_etcd_out_of_space_is_said_in_those_words(tmp_path: Path, recording: 
     with LocalEtcd(tmp_path / "etcd", quota=4_000_000) as etcd:
         stack = LocalStack(tmp_path, proton=PROTON, shim=options, etcd=etcd, environment=recording.environment)
         with stack, api(stack) as client:
-            port = create_port(client, **ON_H1)["id"]
+            port, leaving = (create_port(client, **ON_H1)["id"] for _ in range(2))
             etcd.fill()
+            until(lambda: "out of space" in checks(stack.shim)[1]["etcd"], "the shim says so, with nothing to write")
+            assert checks(stack.shim)[0] == 503
             failed = create_port(client, **ON_H1)
             assert failed["vif_type"] == "binding_failed"
             assert "out of space" in failed["status_reason"]
             until(lambda: "out of space" in checks(stack.proton)[1]["etcd"], "proton-server says so")
-            # The shim has nothing to write until its backend says something.
+            put(client, f"/ports/{leaving}", **UNBOUND)
+            for shown in (get(client, f"/ports/{leaving}"), *get(client, f"/ports?id={leaving}")["ports"]):
+                assert shown["status_reason"].startswith("not published yet: "), shown
+                assert "out of space" in shown["status_reason"]
+            assert leaving in recording.account().hosts
             recording.says("report", "Port", port, "DOWN", "the link is down")
-            until(lambda: "out of space" in checks(stack.shim)[1]["etcd"], "the shim says so")
-            assert checks(stack.shim)[0] == 503
             etcd.make_room()
+            shows(client, leaving, vif_type="unbound", status_reason=None)
+            until(lambda: leaving not in recording.account().hosts, "it is unbound after all")
             shows(client, failed["id"], **BOUND)
             shows(client, port, status="DOWN", status_reason="SimServer: the link is down")
             until(lambda: in_step(stack), "proton-server is in step with etcd")

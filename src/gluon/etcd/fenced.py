@@ -26,7 +26,7 @@ from gluon.etcd.errors import (
     Unavailable,
     WriteRefused,
 )
-from gluon.etcd.types import Compare, Op, Response
+from gluon.etcd.types import Compare, Op, Put, Response, Txn
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,18 @@ class FencedWriter:
             results.append(outcome)
         return results
 
+    async def probe(self) -> None:
+        """Finds out whether a write could be made at this moment, and makes none.
+
+        etcd looks at its quota and at the user's permissions before it compares, so a write behind a
+        comparison that never holds is refused like any other.  An outage ends or is noted as by `write`.
+
+        Raises:
+            FenceBroken, EtcdError: as `run`.
+        """
+        never = Compare.absent(self._fence.key)
+        await self._txn([Txn([never], [Put(self._fence.key, b"")])])
+
     async def run(self) -> None:
         """Makes the writes until cancelled, or until it can't go on.
 
@@ -162,7 +174,7 @@ class FencedWriter:
 
     async def _write(self, batch: Sequence[_Write]) -> None:
         try:
-            responses = await self._txn(batch)
+            responses = await self._txn(self._operations(batch))
         except InvalidRequest as error:
             if len(batch) == 1:
                 _settle(batch[0], WriteRefused(str(error)))
@@ -178,11 +190,14 @@ class FencedWriter:
         for write, response in zip(batch, responses, strict=False):
             _settle(write, response)
 
-    async def _txn(self, batch: Sequence[_Write]) -> Sequence[Response]:
-        """One transaction, tried until etcd answers if that is wanted."""
+    def _operations(self, batch: Sequence[_Write]) -> list[Op]:
         operations = [write.op for write in batch]
         if self._seal:
             operations.append(self._seal([write.key for write in batch]))
+        return operations
+
+    async def _txn(self, operations: Sequence[Op]) -> Sequence[Response]:
+        """One transaction, tried until etcd answers if that is wanted."""
         backoff = Backoff(RETRY)
         while True:
             self._history.check()

@@ -75,7 +75,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             conformity = Conformity(database, protons)
             binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
             application = build_application(
-                Objects(database, binds),
+                Objects(database, binds, control_plane),
                 PortBindings(database, binds),
                 protons,
                 max_body_size=api.max_body_size,

@@ -54,7 +54,7 @@ class Server:
         self.database, self.proton, self.world = database, proton, World()
         self.waiters = BindWaiters(database)
         self.binds = Binds(database, self.waiters, self.world, [proton], bind_timeout=bind_timeout)
-        self.objects = Objects(database, self.binds)
+        self.objects = Objects(database, self.binds, self.world)
         self.bindings = PortBindings(database, self.binds)
         self.ports = Target(proton=proton, object_type=proton.port)
 

@@ -165,7 +165,7 @@ class Publisher:
                 while not session.lost:
                     self._wake.clear()
                     again = await self._publish_pending(work, writer)
-                    await self._tick(work)
+                    await self._tick(work, writer)
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(again):
                             await self._wake.wait()
@@ -251,10 +251,11 @@ class Publisher:
         if not self.filled.done():
             self.filled.set_result(begun)
 
-    async def _tick(self, work: _Work) -> None:
-        """Once in a while: the deployment, and the rows of dead sessions."""
+    async def _tick(self, work: _Work, writer: FencedWriter) -> None:
+        """Once in a while: the deployment, the rows of dead sessions, and whether etcd takes writes."""
         if time.monotonic() - work.checked < CHECK_EVERY:
             return
+        await writer.probe()
         await self._adopt(work)
         if work.filling is None:
             verdict, etcd = await self._judge(work.session.id)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 from uuid import uuid4
 
 from gluon.proton.service import changes
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.binds import Binds
 from gluon.proton.service.changes import Condition, Target
-from gluon.proton.service.doubt import with_doubt
+from gluon.proton.service.control_plane import ControlPlane
+from gluon.proton.service.doubt import unpublished, with_doubt
 from gluon.proton.service.filters import Filters
 from gluon.proton.storage import Database, Stored, Transaction
 from gluon.schema import Value
+
+Found: TypeAlias = list[Stored]
 
 
 class Objects:
     """Creates, shows, lists, updates and deletes; each call is one transaction."""
 
-    def __init__(self, database: Database, binds: Binds) -> None:
+    def __init__(self, database: Database, binds: Binds, control_plane: ControlPlane) -> None:
         """Puts the use cases together.
 
         Args:
             database: where objects are kept.
             binds: waits for the binds that a change asks for.
+            control_plane: knows whether changes reach the controllers.
         """
         self._database = database
         self._binds = binds
+        self._control_plane = control_plane
 
     async def create(self, target: Target, values: Mapping[str, Value]) -> Stored:
         """Adds an object.  If it is a port that is to be bound, waits for the bind to end.
@@ -86,8 +92,8 @@ class Objects:
         Raises:
             NotFound, DatabaseUnavailable.
         """
-        found = await self._database.read(lambda tx: changes.show(tx, target, key))
-        return with_doubt(found, self._database.refusal)
+        (found,) = await self._read(target, lambda tx: [changes.show(tx, target, key)])
+        return found
 
     async def list(
         self, target: Target, filters: Filters, *, limit: int | None = None, marker: str | None = None
@@ -103,9 +109,25 @@ class Objects:
         Raises:
             NotFound (the parent), DatabaseUnavailable.
         """
-        found = await self._database.read(lambda tx: changes.find(tx, target, filters, limit, marker))
-        return [with_doubt(each, self._database.refusal) for each in found]
+        return await self._read(target, lambda tx: changes.find(tx, target, filters, limit, marker))
+
+    async def _read(self, target: Target, read: Callable[[Transaction], Found]) -> Found:
+        """Reads objects, and what there is to doubt of them."""
+        trouble = self._control_plane.trouble
+
+        def work(tx: Transaction) -> tuple[Found, set[str]]:
+            found = read(tx)
+            keys = [_key(target, each) for each in found] if trouble else []
+            return found, tx.outbox.among(target.proton.name, target.object_type.name, keys)
+
+        found, pending = await self._database.read(work)
+        told = [unpublished(each, trouble) if _key(target, each) in pending else each for each in found]
+        return [with_doubt(each, self._database.refusal) for each in told]
 
     async def _change(self, target: Target, key: str, work: changes.Work) -> Stored:
         stored, waited = await self._binds.ask(target.key(key), work)
-        return await self.show(target, key) if waited else stored
+        return await self.show(target, key) if waited or self._control_plane.trouble else stored
+
+
+def _key(target: Target, stored: Stored) -> str:
+    return str(stored.attributes[target.primary_key])

@@ -29,6 +29,9 @@ from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.circumstances import Circumstances
 from gluon.proton.storage.errors import ChangesRefused
 
+KEYS_AT_ONCE = 500
+"""Keys that one statement names."""
+
 
 class Pending(Struct, frozen=True):
     """All that one session has to publish of one object."""
@@ -147,6 +150,16 @@ class Outbox:
         c = self._table.c
         statement = select(c.proton, c.object, c.key).where(c.proton.in_(protons)).distinct()
         return [ObjectKey(*row) for row in self._connection.execute(statement.order_by(c.proton, c.object, c.key))]
+
+    def among(self, proton: str, object_type: str, keys: Sequence[str]) -> set[str]:
+        """Those of these objects that rows are pending for, of all sessions."""
+        c = self._table.c
+        statement = select(c.key).where(c.proton == proton, c.object == object_type).distinct()
+        found: set[str] = set()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            portion = keys[start : start + KEYS_AT_ONCE]
+            found.update(self._connection.execute(statement.where(c.key.in_(portion))).scalars())
+        return found
 
     def remove(self, ids: Sequence[int], session: str) -> None:
         """Removes rows that this session has published; those that another has adopted stay."""

@@ -45,6 +45,10 @@ RECHECK = 1.0
 """Seconds between two looks whether what the brake holds back is still too much."""
 
 
+PROBE = 2.0
+"""Seconds between two looks whether etcd would take a write."""
+
+
 class Watchfulness(Struct, frozen=True, kw_only=True):
     """How often the SDN controller is looked after."""
 
@@ -240,6 +244,7 @@ class Term:
         tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
         tasks.create_task(self._requests.run(), name="requests")
         tasks.create_task(self._epochs.run(), name="epochs")
+        tasks.create_task(self._keep_probing(), name="probes")
 
     async def _look_after(self) -> None:
         """Begins all that goes on beside reconciling."""
@@ -282,6 +287,12 @@ class Term:
                 self._described = described
             await asyncio.sleep(RECHECK)
             self.brake.recheck()
+
+    async def _keep_probing(self) -> None:
+        """Notices that etcd takes no writes also while there is nothing to write."""
+        while True:
+            await self._writer.probe()
+            await asyncio.sleep(PROBE)
 
     def _hear_late(self, event: Event) -> None:
         if event.value is None:

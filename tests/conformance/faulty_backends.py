@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any, ClassVar
 
-from gluon.shim.backend import Binding, Held, Refused
+from gluon.shim.backend import Backend, Binding, Held, Refused
 
 from .good_backend import Good
 
@@ -325,3 +325,10 @@ class NeedsAnOption(Good):
 class CannotStop(Good):
     async def stop(self):
         raise RuntimeError("Event loop is closed")
+
+
+class NeverHearsOfALoss(Good):
+    """Its controller can't be asked, and comes back empty unnoticed."""
+
+    patience = 0.5
+    inventory = Backend.inventory

@@ -18,7 +18,7 @@ import pytest
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.shim.options import OPTIONS
-from gluon.shim.reconcile.brake import Limits
+from gluon.shim.terms.brake import Limits
 from gluon.testing.conformance import BackendConformance
 from gluon.testing.stack import LocalStack
 

@@ -98,6 +98,11 @@ FAULTS = [
         "test_a_live_migration",
         "after the last call .* lacks Port .* on host-1: True.* on host-2$",
     ),
+    (
+        faulty.NeverHearsOfALoss,
+        "test_a_controller_that_came_back_empty",
+        r"came back empty, and 0.5 s later context.lost\(\) was not called",
+    ),
     (faulty.KeepsACache, "test_a_controller_that_came_back_empty", "after the last call .* lacks"),
     (
         faulty.LosesErrors,

@@ -151,7 +151,7 @@ class Election:
 
     async def _vacant(self) -> None:
         """Waits until nobody holds the key."""
-        self.holder = None
+        self.holder = told = None
         self._looking = Mirror(self._client, self._key, exact=True)
         try:
             async with aclosing(self._looking.batches()) as batches:
@@ -163,7 +163,9 @@ class Election:
                     if self.holder is not None:
                         self._led = self._led and self.holder == self._value
                         self._error = None
-                        logger.info("election %s: held by %r; standing by", self._name, self.holder)
+                        if self.holder != told:
+                            logger.info("election %s: held by %r; standing by", self._name, self.holder)
+                        told = self.holder
         finally:
             self._looking = None
 

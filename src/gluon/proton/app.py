@@ -10,11 +10,13 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import uvicorn
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import PortAnswer
+from gluon.etcd import Client
 from gluon.process import health, http, run
 from gluon.proton import settings as configuration
 from gluon.proton.answers import Answers
@@ -22,8 +24,9 @@ from gluon.proton.api import build_application
 from gluon.proton.opening import load_protons, opened_database, opened_etcd
 from gluon.proton.publish import Publisher, skip_ids
 from gluon.proton.service import Binds, BindWaiters, Conformity, Objects, PortBindings
-from gluon.proton.settings import Settings
+from gluon.proton.settings import ApiSettings, Settings
 from gluon.proton.storage import Database, DatabaseUnavailable
+from gluon.schema import Proton
 
 log = logging.getLogger(__name__)
 
@@ -68,34 +71,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         async with opened_database(settings, protons, create=True) as database, opened_etcd(settings) as client:
             with contextlib.suppress(DatabaseUnavailable):  # It has said so, and changes fail until it is back.
                 await database.write(skip_ids)
-            publisher = Publisher(database, client, protons, url=url)
-            answers = Answers(database, client, protons, publisher, grace=api.answer_grace)
-            waiters = BindWaiters(database)
-            control_plane = _ControlPlane(publisher, answers)
-            conformity = Conformity(database, protons)
-            binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
-            application = build_application(
-                Objects(database, binds, control_plane),
-                PortBindings(database, binds),
-                protons,
-                max_body_size=api.max_body_size,
-                public_url=api.public_url.rstrip("/"),
-                extra_routes=health.routes(_checks(database, publisher, answers, conformity)),
-            )
-            server = http.EmbeddedServer(
-                http.configured(application, api.limits, finish=FINISH_TIMEOUT, keep_alive=KEEP_ALIVE)
-            )
-            background: dict[str, Callable[[], Awaitable[None]]] = {
-                "publisher": publisher.run,
-                "answers": answers.run,
-                "open binds": binds.give_up_open,
-                "check of the stored objects": conformity.run,
-            }
-            async with _in_background(background):
+            parts = _assembled(api, protons, database, client, url)
+            async with _in_background(parts.background):
                 # Changes of a database that must not be published shall be refused from the first one on.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FIRST_LOOK):
-                        await publisher.looked.wait()
+                        await parts.publisher.looked.wait()
                 _warn_when_open(api.host)
                 log.info(
                     "proton-server ready: %s, protons %s, database %s, etcd %s",
@@ -104,8 +85,40 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                     database.name,
                     client.endpoints,
                 )
-                await _serve_until(server, listening, stop, waiters)
+                await _serve_until(parts.server, listening, stop, parts.waiters)
     log.info("proton-server stopped")
+
+
+class _Parts(NamedTuple):
+    server: http.EmbeddedServer
+    publisher: Publisher
+    waiters: BindWaiters
+    background: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+def _assembled(api: ApiSettings, protons: Mapping[str, Proton], database: Database, client: Client, url: str) -> _Parts:
+    publisher = Publisher(database, client, protons, url=url)
+    answers = Answers(database, client, protons, publisher, grace=api.answer_grace)
+    waiters = BindWaiters(database)
+    control_plane = _ControlPlane(publisher, answers)
+    conformity = Conformity(database, protons)
+    binds = Binds(database, waiters, control_plane, protons.values(), bind_timeout=api.bind_timeout)
+    application = build_application(
+        Objects(database, binds, control_plane),
+        PortBindings(database, binds),
+        protons,
+        max_body_size=api.max_body_size,
+        public_url=api.public_url.rstrip("/"),
+        extra_routes=health.routes(_checks(database, publisher, answers, conformity)),
+    )
+    configured = http.configured(application, api.limits, finish=FINISH_TIMEOUT, keep_alive=KEEP_ALIVE)
+    background: dict[str, Callable[[], Awaitable[None]]] = {
+        "publisher": publisher.run,
+        "answers": answers.run,
+        "open binds": binds.give_up_open,
+        "check of the stored objects": conformity.run,
+    }
+    return _Parts(http.EmbeddedServer(configured), publisher, waiters, background)
 
 
 class _ControlPlane:

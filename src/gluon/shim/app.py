@@ -17,10 +17,10 @@ from gluon.process.run import main as run_program
 from gluon.schema import ModelError, Proton
 from gluon.shim import plugins, settings
 from gluon.shim.backend import Backend, Context
+from gluon.shim.calls.calling import BackendCalls, in_thread
 from gluon.shim.inspection import Inspection
 from gluon.shim.leading import Leading
 from gluon.shim.options import OPTIONS
-from gluon.shim.reconcile.calls import BackendCalls, in_thread
 from gluon.shim.reports import Reports
 from gluon.shim.settings import ShimSettings
 

@@ -19,12 +19,12 @@ from gluon.etcd import Client, Election, EtcdError
 from gluon.schema import Proton
 from gluon.shim import metrics
 from gluon.shim.backend import State
-from gluon.shim.reconcile import late
-from gluon.shim.reconcile.calls import BackendCalls
+from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.reconcile.statuses import Statuses
-from gluon.shim.reconcile.takeover import Memory
-from gluon.shim.reconcile.term import Term
 from gluon.shim.settings import ShimSettings
+from gluon.shim.terms import late
+from gluon.shim.terms.takeover import Memory
+from gluon.shim.terms.term import Term
 from gluon.shim.watchers import Blocking, Healths
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from stevedore import ExtensionManager
 
 from gluon.process.run import StartFailed
 from gluon.shim.backend import Backend
+from gluon.shim.calls.calling import CALL
 from gluon.shim.options import ENTRY_POINT_GROUP
 from gluon.shim.plan import Callback
-from gluon.shim.reconcile.calls import CALL
 
 
 def load(name: str) -> type[Backend]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
+from oslo_config import cfg
 
 from gluon.etcd import Endpoints
 from gluon.process import config, etcd_options
 from gluon.process.logs import LogSettings
 from gluon.shim.options import OPTIONS
 from gluon.shim.plan import Identity
-from gluon.shim.reconcile.brake import Limits
 from gluon.shim.reconcile.reconciler import Pace
-from gluon.shim.reconcile.term import Watchfulness
+from gluon.shim.terms.brake import Limits
+from gluon.shim.terms.term import Watchfulness
 
 
 class ShimSettings(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class ShimSettings(Struct, frozen=True, kw_only=True):
     watchfulness: Watchfulness
     http_host: str
     http_port: int
-    conf: Any
+    conf: cfg.ConfigOpts
     """The oslo.config namespace: a backend registers and reads options of its own there."""
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from gluon.shim import metrics
-from gluon.shim.reconcile.calls import BackendCalls
+from gluon.shim.calls.calling import BackendCalls
 
 log = logging.getLogger(__name__)
 

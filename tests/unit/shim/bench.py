@@ -11,14 +11,14 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY, AppliedRecord, BindingAnswer, PortAnswer, WantedBinding
 from gluon.shim.backend import Backend, Binding, CallContext, Context, Held
+from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile.audit import Audit
-from gluon.shim.reconcile.brake import Brake, Limits
-from gluon.shim.reconcile.calls import BackendCalls
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Written
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.state import HeldAnswer, Model, Object, State
+from gluon.shim.terms.audit import Audit
+from gluon.shim.terms.brake import Brake, Limits
 
 from .samples import L3VPN, OURS, applied, bound
 

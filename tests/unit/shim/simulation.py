@@ -33,16 +33,16 @@ from gluon.etcd import Event
 from gluon.schema import Proton
 from gluon.schema.types import Base
 from gluon.shim.backend import Binding
+from gluon.shim.calls.calling import CallFailed
 from gluon.shim.plan import Call, Callback, Drop, Refresh, next_steps
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile import late, takeover
-from gluon.shim.reconcile.calls import CallFailed
-from gluon.shim.reconcile.feed import Feed
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Written
 from gluon.shim.reconcile.statuses import Statuses
-from gluon.shim.reconcile.takeover import Memory
 from gluon.shim.state import Object, State, subject
+from gluon.shim.terms import late, takeover
+from gluon.shim.terms.feed import Feed
+from gluon.shim.terms.takeover import Memory
 
 from .samples import OURS
 

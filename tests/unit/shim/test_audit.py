@@ -12,10 +12,10 @@ from gluon.contract.records import Status
 from gluon.shim.backend import Held, RetryLater
 from gluon.shim.plan.inventory import PORTION as COMPARED_AT_ONCE
 from gluon.shim.plan.inventory import Comparison, Findings
-from gluon.shim.reconcile.audit import NAMED, PORTION, ROUNDS, Audited, result
-from gluon.shim.reconcile.brake import Limits
 from gluon.shim.reconcile.reconciler import Pace
 from gluon.shim.state import Object
+from gluon.shim.terms.audit import NAMED, PORTION, ROUNDS, Audited, result
+from gluon.shim.terms.brake import Limits
 
 from . import virtual_time
 from .bench import MOMENT, Bench

@@ -11,10 +11,10 @@ import pytest
 
 from gluon.contract import keys
 from gluon.shim.backend import Backend, Binding, Context
+from gluon.shim.calls import blocking
+from gluon.shim.calls.blocking import Observed
+from gluon.shim.calls.calling import BackendCalls, CallFailed
 from gluon.shim.plan import Call, Callback
-from gluon.shim.reconcile import blocking
-from gluon.shim.reconcile.blocking import Observed
-from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.state import Model
 from gluon.shim.watchers import KEPT, Blocking
 

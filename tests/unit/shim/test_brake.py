@@ -10,8 +10,8 @@ import pytest
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.shim.plan import Call, next_steps
-from gluon.shim.reconcile.brake import Brake, Limits
 from gluon.shim.state import State
+from gluon.shim.terms.brake import Brake, Limits
 
 from .samples import L3VPN, OURS, SFC, applied, bound, name, port, sample
 

@@ -16,8 +16,8 @@ import pytest
 
 from gluon.schema.types import Base
 from gluon.shim.backend import Backend, Binding, CallContext, Context, Held, Refused, RetryLater
+from gluon.shim.calls.calling import BackendCalls, CallFailed
 from gluon.shim.plan import Call, Callback
-from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.state import Model
 
 from .samples import L3VPN, port, sample

@@ -13,9 +13,9 @@ from gluon.contract import keys
 from gluon.contract.records import Epoch, encode
 from gluon.etcd import Event
 from gluon.etcd.types import KeyValue, Page
-from gluon.shim.reconcile.brake import Brake, Limits
-from gluon.shim.reconcile.epochs import PATIENCE, Epochs
 from gluon.shim.state import State
+from gluon.shim.terms.brake import Brake, Limits
+from gluon.shim.terms.epochs import PATIENCE, Epochs
 
 from . import virtual_time
 from .samples import L3VPN, OURS, applied, name, sample

@@ -23,8 +23,8 @@ from gluon.contract.records import (
 )
 from gluon.etcd import Event
 from gluon.shim.plan import Call, next_steps
-from gluon.shim.reconcile.feed import Feed
 from gluon.shim.state import HeldAnswer, Object, State
+from gluon.shim.terms.feed import Feed
 
 from .samples import L3VPN, OURS, PROTONS, applied, bound, name, port, sample, values, vpn_binding
 

@@ -13,8 +13,8 @@ from gluon.contract.records import AppliedRecord, Attempt, MalformedRecord, deco
 from gluon.etcd import Unavailable
 from gluon.shim.plan import Call, Callback, next_steps
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile import late
 from gluon.shim.state import Object, State
+from gluon.shim.terms import late
 
 from . import virtual_time
 from .bench import Bench

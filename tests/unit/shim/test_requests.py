@@ -11,9 +11,9 @@ from gluon.contract import keys
 from gluon.contract.records import Epoch, Request, RequestResult, decode, encode
 from gluon.etcd import Event
 from gluon.shim.backend import Held
-from gluon.shim.reconcile.brake import Limits
-from gluon.shim.reconcile.epochs import Epochs
-from gluon.shim.reconcile.requests import Requests
+from gluon.shim.terms.brake import Limits
+from gluon.shim.terms.epochs import Epochs
+from gluon.shim.terms.requests import Requests
 
 from . import virtual_time
 from .bench import Bench

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt, Term
-from gluon.shim.reconcile.takeover import Memory, changes, is_replaced, merged, next_number, outdated
+from gluon.shim.terms.takeover import Memory, changes, is_replaced, merged, next_number, outdated
 
 from .samples import applied, bound, name, port, sample
 

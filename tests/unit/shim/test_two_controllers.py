@@ -31,11 +31,11 @@ from gluon.etcd import Event
 from gluon.shim.backend import Binding
 from gluon.shim.plan import Call, Callback, Drop, Identity, Refresh, next_steps
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile.feed import Feed
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Written
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.state import Object, State
+from gluon.shim.terms.feed import Feed
 
 from . import virtual_time
 from .samples import L3VPN, name, values

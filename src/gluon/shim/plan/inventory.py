@@ -34,7 +34,7 @@ class Found(Protocol):
 
 
 class Judge(Protocol):
-    """What is to be known of the backend (`gluon.shim.reconcile.calls.BackendCalls`)."""
+    """What is to be known of the backend (`gluon.shim.calls.calling.BackendCalls`)."""
 
     def writes(self, callback: Callback) -> bool:
         """Whether the backend has this callback."""

@@ -21,11 +21,11 @@ from gluon.contract.records import NOBODY
 from gluon.etcd import EtcdError, FenceBroken, WriteRefused
 from gluon.process import request_id
 from gluon.shim import metrics
+from gluon.shim.calls.calling import BackendCalls, CallFailed
 from gluon.shim.plan import Call, Callback, Drop, HeldBack, Identity, InUse, Refresh, Step, Wait, next_steps, outcome
 from gluon.shim.plan.facts import stays
 from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.attempts import Attempts
-from gluon.shim.reconcile.calls import BackendCalls, CallFailed
 from gluon.shim.reconcile.queue import KeyQueue
 from gluon.shim.reconcile.recorder import Records
 from gluon.shim.reconcile.statuses import Statuses

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import State, Status
-from gluon.shim.reconcile.foreign import printable
+from gluon.shim.calls.foreign import printable
 
 NOTHING = Status()
 """Said of an object with which all is well."""

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from gluon.schema import Value
 from gluon.shim.backend import Backend, Binding, Context, Held, Model
+from gluon.shim.calls.calling import CallFailed
 from gluon.shim.plan.steps import Call
-from gluon.shim.reconcile.calls import CallFailed
 from gluon.testing.conformance.instances import Instances
 from gluon.testing.conformance.verdict import Bounds, NotConforming, WasRefused
 

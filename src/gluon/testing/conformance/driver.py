@@ -10,15 +10,16 @@ from typing import Any
 from gluon.process import config
 from gluon.schema import Base, Proton
 from gluon.shim.backend import Backend, Binding, Context, Held, Model, Object
+from gluon.shim.calls.calling import CallFailed
 from gluon.shim.options import OPTIONS
 from gluon.shim.plan.steps import DELETE, MODIFY, Call, Callback
-from gluon.shim.reconcile.calls import CallFailed
 from gluon.testing.conformance import inventory
 from gluon.testing.conformance.calling import Calling
 from gluon.testing.conformance.picture import Picture
 from gluon.testing.conformance.said import Said
 from gluon.testing.conformance.told import Told, binding_key
-from gluon.testing.conformance.verdict import Bounds, WasRefused
+from gluon.testing.conformance.verdict import Bounds, NotConforming, WasRefused
+from gluon.testing.waiting import auntil
 
 ONCE, TWICE, AFTER_A_CRASH = "once", "twice", "again after a crash"
 """How often each call is made, and by which instance."""
@@ -43,6 +44,7 @@ class Driver:
     ) -> None:
         self.said = Said(proton)
         context = Context(controller="conformance", proton=proton, conf=conf, reports=self.said)
+        self._bounds = bounds
         self._calling = Calling(backend, context, bounds)
         self._instances = self._calling.instances
         self._picture = picture
@@ -266,6 +268,21 @@ class Driver:
     def health(self) -> str | None:
         """Why the backend's controller can't be reached; None: it can."""
         return self._instances.run(self._instances.calls.health())
+
+    def must_hear_of_loss(self) -> None:
+        """Waits until the backend says that its controller came back empty.
+
+        Raises:
+            NotConforming: it does not.
+        """
+        patience = self._bounds.patience
+        try:
+            self._instances.run(auntil(lambda: self.said.losses, "context.lost()", patience))
+        except AssertionError as error:
+            raise NotConforming(
+                f"the controller came back empty, and {patience:g} s later context.lost() was not called; without an "
+                "inventory nothing else finds that out"
+            ) from error
 
     def writes(self, *methods: str) -> bool:
         """Whether the class has one of these methods of its own."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from gluon.shim.backend import Backend, Context
-from gluon.shim.reconcile.calls import BackendCalls, Stepped, in_thread
+from gluon.shim.calls.calling import BackendCalls, Stepped, in_thread
 from gluon.testing.conformance.verdict import NotConforming
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Bound, WantedBinding
 from gluon.schema import Proton
 from gluon.shim.backend import Backend, Held, Model, Object
+from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.plan.inventory import compare
 from gluon.shim.plan.steps import Callback
-from gluon.shim.reconcile.calls import BackendCalls
 from gluon.shim.state import State
 from gluon.testing.conformance.told import Told
 

@@ -14,8 +14,8 @@ from gluon.models import catalog
 from gluon.schema import Base, Proton, Value
 from gluon.shim import plugins
 from gluon.shim.backend import Backend, Model, Object
+from gluon.shim.calls.calling import CallFailed
 from gluon.shim.plan.steps import DELETE, MODIFY, Callback
-from gluon.shim.reconcile.calls import CallFailed
 from gluon.testing.conformance.driver import AFTER_A_CRASH, ONCE, TWICE, Driver, driving
 from gluon.testing.conformance.picture import Picture
 from gluon.testing.conformance.samples import Samples
@@ -374,11 +374,16 @@ class BackendConformance:
                 self._make_with_faults(driver, fault, DELETE[obj.base], obj)
 
     def test_a_controller_that_came_back_empty(self, driver: Driver, samples: Samples) -> None:
-        """Everything is applied to it again; nothing relies on the controller having it already."""
+        """Everything is applied to it again; nothing relies on the controller having it already.
+
+        Who can list what it holds finds out in the next audit; who can't has to call `context.lost`.
+        """
         self._needs("empty_controller")
         driver.apply(samples.network(1))
         driver.prepare(samples.prepared(samples.port(1), self.hosts[1]))
         self.empty_controller()
+        if not driver.writes("inventory"):
+            driver.must_hear_of_loss()
         driver.apply_again()
 
     def _changes_with_work(

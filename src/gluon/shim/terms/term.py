@@ -13,36 +13,34 @@ from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import ControllerStatus, MalformedRecord, Status, encode
+from gluon.contract.records import MalformedRecord, Status, encode
 from gluon.contract.records import Term as TermRecord
 from gluon.etcd import Client, ClusterReplaced, EtcdError, Event, FencedWriter, Leadership, WriteRefused
 from gluon.schema import Proton
 from gluon.shim import metrics
+from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.plan import Call, Identity
-from gluon.shim.reconcile import late, takeover
-from gluon.shim.reconcile.audit import Audit
-from gluon.shim.reconcile.brake import Brake, Limits
-from gluon.shim.reconcile.calls import BackendCalls
-from gluon.shim.reconcile.epochs import Epochs
-from gluon.shim.reconcile.feed import Feed
-from gluon.shim.reconcile.following import Following
-from gluon.shim.reconcile.loading import Loading, without_collector
-from gluon.shim.reconcile.overview import numbers, overview
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Recorder
-from gluon.shim.reconcile.requests import Requests
 from gluon.shim.reconcile.statuses import Statuses
-from gluon.shim.reconcile.takeover import Memory
 from gluon.shim.state import State, subject
+from gluon.shim.terms import late, takeover
+from gluon.shim.terms.audit import Audit
+from gluon.shim.terms.brake import Brake, Limits
+from gluon.shim.terms.describing import Describe, Describing
+from gluon.shim.terms.epochs import Epochs
+from gluon.shim.terms.feed import Feed
+from gluon.shim.terms.following import Following
+from gluon.shim.terms.loading import Loading, without_collector
+from gluon.shim.terms.overview import numbers, overview
+from gluon.shim.terms.requests import Requests
+from gluon.shim.terms.takeover import Memory
 
 log = logging.getLogger(__name__)
 
 DRAIN = 1.5
 """Seconds that callbacks under way have to end in when the term is ended.  Beside it, handing over
 the leadership may take 2 s and stopping the backends 1 s: with all of it SIGTERM ends within 5 s."""
-
-RECHECK = 1.0
-"""Seconds between two looks whether what the brake holds back is still too much."""
 
 
 PROBE = 2.0
@@ -88,7 +86,7 @@ class Term:
         pace: Pace,
         limits: Limits,
         watchfulness: Watchfulness,
-        describe: Callable[[int, str], ControllerStatus],
+        describe: Describe,
     ) -> None:
         self.fence = 0
         """The number of this term; 0 until it is known."""
@@ -103,8 +101,6 @@ class Term:
         self._statuses = statuses
         self._memory = memory
         self._watchfulness = watchfulness
-        self._describe = describe
-        self._described: ControllerStatus | None = None
         self._writer = FencedWriter(etcd, leadership.fence, retry=True, name=f"controller {identity.controller}")
         self._recorder = Recorder(self._writer, identity.controller)
         states = {name: State(protons[name]) for name in backends}
@@ -113,21 +109,12 @@ class Term:
             for name, calls in backends.items()
         }
         self.brake = Brake(states, identity, limits, self._wake)
+        self._describing = Describing(self._recorder, leadership, self.brake, describe)
         self._audits = {name: Audit(reconciler, self.brake, statuses) for name, reconciler in self._reconcilers.items()}
         self._feed = Feed(protons, states, self._wake)
         self._epochs = Epochs(etcd, states, self.brake)
         self._requests = Requests(self._recorder, identity.controller, self._audits, self.brake, self._epochs)
-        self._following = Following(
-            etcd,
-            [
-                keys.PROTON,
-                keys.CONTROLLER,
-                keys.late_prefix(identity.controller),
-                keys.lost_prefix(identity.controller),
-                keys.requests_prefix(identity.controller),
-            ],
-            [keys.EPOCH],
-        )
+        self._following = Following(etcd, _followed(identity.controller), [keys.EPOCH])
         self._loading = Loading(self._following, self._feed, states, self._recorder, identity.controller)
         self._tasks: asyncio.TaskGroup
         self._number: TermRecord | None = None
@@ -240,7 +227,7 @@ class Term:
         """Begins what an operator sees and may ask for, also while nothing may be reconciled."""
         tasks = self._tasks
         self._statuses.begin(await self._loading.statuses(), self.knows)
-        tasks.create_task(self._keep_described(), name="controller status")
+        tasks.create_task(self._describing.run(self.fence), name="controller status")
         tasks.create_task(self._following.follow(keys.requests_prefix(self._controller), self._requests.hear))
         tasks.create_task(self._requests.run(), name="requests")
         tasks.create_task(self._epochs.run(), name="epochs")
@@ -275,18 +262,6 @@ class Term:
             await self._recorder.put(path, None if status is None else encode(status))
         except WriteRefused as error:
             log.warning("%s: its status could not be written: %s", key, error)
-
-    async def _keep_described(self) -> None:
-        """Keeps `/status/<controller>` true; on the leader's lease, so that it goes with the leader."""
-        while True:
-            described = self._describe(self.fence, self.brake.reason)
-            metrics.BRAKE.set(bool(self.brake.reason))
-            if described != self._described:
-                key = keys.controller_status(self._controller)
-                await self._recorder.put(key, encode(described), lease=self._leadership.lease)
-                self._described = described
-            await asyncio.sleep(RECHECK)
-            self.brake.recheck()
 
     async def _keep_probing(self) -> None:
         """Notices that etcd takes no writes also while there is nothing to write."""
@@ -365,6 +340,16 @@ class Term:
             metrics.QUEUE.labels(name).set(len(reconciler.queue))
             for state, number in numbers(reconciler).items():
                 metrics.OBJECTS.labels(name, state).set(number)
+
+
+def _followed(controller: str) -> list[bytes]:
+    return [
+        keys.PROTON,
+        keys.CONTROLLER,
+        keys.late_prefix(controller),
+        keys.lost_prefix(controller),
+        keys.requests_prefix(controller),
+    ]
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from gluon.shim.reconcile.foreign import told
+from gluon.shim.calls.foreign import told
 
 
 def in_thread(

@@ -14,12 +14,12 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, MalformedRecord, Status, Term, decode
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile import takeover
-from gluon.shim.reconcile.feed import Feed
-from gluon.shim.reconcile.following import Following
 from gluon.shim.reconcile.recorder import Recorder
-from gluon.shim.reconcile.takeover import Memory
 from gluon.shim.state import State
+from gluon.shim.terms import takeover
+from gluon.shim.terms.feed import Feed
+from gluon.shim.terms.following import Following
+from gluon.shim.terms.takeover import Memory
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gluon.contract.records import BINDING_FAILED, UNBOUND
 from gluon.shim.backend import Binding
-from gluon.shim.reconcile.foreign import short, told
+from gluon.shim.calls.foreign import short, told
 
 MAX_VIF_TYPE = 64
 MAX_VIF_DETAILS = 4095

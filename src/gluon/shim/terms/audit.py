@@ -19,13 +19,13 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, RequestResult
 from gluon.shim import metrics
+from gluon.shim.calls.calling import CallFailed
 from gluon.shim.plan.inventory import Comparison, Findings, again
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile.brake import Brake
-from gluon.shim.reconcile.calls import CallFailed
 from gluon.shim.reconcile.reconciler import Reconciler
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.state import subject
+from gluon.shim.terms.brake import Brake
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt, MalformedRecord, decode, encode
 from gluon.etcd import Client, EtcdError
+from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.plan import Call
 from gluon.shim.plan.inventory import complete
 from gluon.shim.plan.outcome import Writes
-from gluon.shim.reconcile.calls import BackendCalls
 from gluon.shim.state import State, subject
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from gluon.contract import keys
 from gluon.contract.keys import MalformedKey, ObjectKey
 from gluon.contract.records import Epoch, MalformedRecord, decode
 from gluon.etcd import Client, ClusterReplaced, EtcdError, Event
-from gluon.shim.reconcile.brake import Brake
 from gluon.shim.state import State
+from gluon.shim.terms.brake import Brake
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ import msgspec
 from gluon.contract.keys import ObjectKey
 from gluon.schema.types import Base
 from gluon.shim.backend import Backend, Binding, CallContext, Held, Model, Object, Refused, RetryLater
+from gluon.shim.calls.binding_check import wrong_binding
+from gluon.shim.calls.blocking import Observed
+from gluon.shim.calls.foreign import printable, short, told
+from gluon.shim.calls.threads import in_thread
 from gluon.shim.plan import Call, Callback
 from gluon.shim.plan.steps import MODIFY
-from gluon.shim.reconcile.binding_check import wrong_binding
-from gluon.shim.reconcile.blocking import Observed
-from gluon.shim.reconcile.foreign import printable, short, told
-from gluon.shim.reconcile.threads import in_thread
 
 __all__ = ["CALL", "BackendCalls", "CallFailed", "Stepped", "in_thread"]
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from gluon.contract import keys
 from gluon.contract.records import MalformedRecord, Request, RequestResult, decode, encode
 from gluon.etcd import Event
-from gluon.shim.reconcile.audit import Audit, result
-from gluon.shim.reconcile.brake import Brake
-from gluon.shim.reconcile.epochs import Epochs
 from gluon.shim.reconcile.recorder import Recorder
+from gluon.shim.terms.audit import Audit, result
+from gluon.shim.terms.brake import Brake
+from gluon.shim.terms.epochs import Epochs
 
 log = logging.getLogger(__name__)
 

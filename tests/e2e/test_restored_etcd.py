@@ -17,7 +17,7 @@ import pytest
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import api, create_port, dump, put, wait_until_empty
+from .observing import api, checks, create_port, dump, put, status, wait_until_empty
 from .recording import Account, Recording
 
 BIND = {"host_id": "h1", "device_id": "vm-1"}
@@ -129,3 +129,29 @@ def test_a_shim_that_lives_through_it_undoes_it(stack: LocalStack, client: httpx
     until_filled(stack, after=before)
     until_nothing_is_bound(stack, recording)
     assert recording.callbacks(port["id"]).count("bind_port") == 1
+
+
+def test_a_standby_that_has_never_led_does_nothing_by_an_old_etcd(
+    stack: LocalStack, client: httpx.Client, recording: Recording
+) -> None:
+    port, kept = create_port(client), create_port(client)
+    bind(client, port)
+    bind(client, kept)
+    copy = backup(stack)
+    client.delete(f"/ports/{port['id']}").raise_for_status()
+    until(lambda: recording.callbacks(port["id"])[-1] == "delete_port", "the port is gone")
+    with stack.shim_server("standby", recording.options(leader_ttl=3)) as standby:
+        until(lambda: checks(standby)[1]["etcd"] == "standby", "it stands by")
+        stack.shim.kill()
+        stack.proton.stop()
+        stack.etcd.stop()
+        stack.etcd.restore(copy)
+        stack.etcd.start()
+        until(lambda: "has not filled it again yet" in status(standby)["brake"], "it leads, and waits")
+        assert Account(recording.entries()).hosts.keys() == {kept["id"]}
+        stack.proton.start()
+        until(lambda: status(standby)["in_sync"], "etcd is filled")
+        until(lambda: not status(standby)["brake"], "nothing is held back")
+        bind(client, create_port(client))
+        assert recording.callbacks(port["id"]).count("bind_port") == 1
+        assert port["id"] not in Account(recording.entries()).hosts

@@ -23,7 +23,7 @@ from gluon.shim.calls.calling import BackendCalls
 from gluon.shim.reconcile.statuses import Statuses
 from gluon.shim.settings import ShimSettings
 from gluon.shim.terms import late
-from gluon.shim.terms.takeover import Memory
+from gluon.shim.terms.takeover import STOOD_BY, Memory
 from gluon.shim.terms.term import Term
 from gluon.shim.watchers import Blocking, Healths
 
@@ -128,9 +128,9 @@ class Leading:
         A loss of etcd may become known only after the term that it ended: the lease runs out first.
         """
         before, self._history = self._history, self.client.history
-        if self._memory is None or before is self._history:
+        if before is self._history:
             return self._memory
-        return replace(self._memory, replaced=True)
+        return replace(self._memory or STOOD_BY, replaced=True)
 
     def _tell_successor(self, term: Term) -> None:
         calls = term.late_calls()

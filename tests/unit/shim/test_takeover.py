@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt, Term
-from gluon.shim.terms.takeover import Memory, changes, is_replaced, merged, next_number, outdated
+from gluon.shim.terms.takeover import STOOD_BY, Memory, changes, is_replaced, merged, next_number, outdated
 
 from .samples import applied, bound, name, port, sample
 
@@ -132,3 +132,9 @@ def test_the_number_of_a_term_only_grows(number: int | None, found: int | None, 
 )
 def test_a_replaced_etcd_may_show_any_epoch_from_before_its_loss(found: Term | None, epochs: set[str]) -> None:
     assert outdated(MEMORY, found) == epochs
+
+
+def test_who_stood_by_believes_no_epoch_that_it_finds() -> None:
+    assert outdated(STOOD_BY, Term(number=11, id="another", epoch="e")) == {"e"}
+    assert outdated(STOOD_BY, None) == frozenset()
+    assert merged(STOOD_BY, Term(number=11, id="another", epoch="e"), {S1: ONE}) == {S1: ONE}

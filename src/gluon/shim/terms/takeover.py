@@ -34,6 +34,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     """The latest term ended because another etcd answered."""
 
 
+STOOD_BY = Memory(terms=frozenset(), number=0, epochs=frozenset(), book={}, replaced=True)
+"""Of a process that has led no term, and saw while it stood by that etcd was replaced."""
+
+
 def is_replaced(memory: Memory | None, found: Term | None) -> bool:
     """Whether etcd is not the one that the process led in.
 
@@ -47,11 +51,13 @@ def is_replaced(memory: Memory | None, found: Term | None) -> bool:
 def outdated(memory: Memory, found: Term | None) -> frozenset[str]:
     """The epochs that a replaced etcd may show without having been filled since.
 
+    A process that has led no term can't tell whether somebody has acted in that etcd since.
+
     Args:
         memory: of the process.
         found: the latest term that etcd knows.
     """
-    if found is None or found.number > memory.number:
+    if found is None or (memory.terms and found.number > memory.number):
         return memory.epochs
     return memory.epochs | {found.epoch}
 

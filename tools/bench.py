@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmark import rest_api, shim_events, start_up
+from benchmark import audits, rest_api, shim_events, start_up
 from benchmark.bare_server import bare_server
 from benchmark.report import Section, show
 from gluon.etcd import Client, Endpoints
@@ -34,14 +34,16 @@ class Amounts:
     """Ports that are created and bound, by the number of clients."""
     burst: int
     """Ports of one burst of events."""
+    audited: int
+    """Ports that are bound before an audit; ten times as many are there for it."""
     first: int
     """Objects at a shim's first start, which applies all of them."""
     objects: int
     """Objects at a shim's start that finds them applied."""
 
 
-FULL = Amounts(ports={1: 200, 8: 500, 50: 1000}, burst=5_000, first=10_000, objects=100_000)
-QUICK = Amounts(ports={1: 10, 8: 16, 50: 50}, burst=200, first=200, objects=400)
+FULL = Amounts(ports={1: 200, 8: 500, 50: 1000}, burst=5_000, audited=50, first=10_000, objects=100_000)
+QUICK = Amounts(ports={1: 10, 8: 16, 50: 50}, burst=200, audited=2, first=200, objects=400)
 
 
 async def measure(directory: Path, amounts: Amounts, say: Callable[[str], None]) -> Sequence[Section]:
@@ -50,8 +52,9 @@ async def measure(directory: Path, amounts: Amounts, say: Callable[[str], None])
         async with Client(Endpoints((stack.etcd.endpoint,))) as etcd, bare_server(directory / "stack", etcd) as bare:
             requests = await rest_api.measure(stack, bare, amounts.ports, say)
             events = await shim_events.measure(stack, etcd, amounts.burst, say)
+            audit = await audits.measure(stack, amounts.audited, say)
     starts = await start_up.measure(directory / "start-up", amounts.first, amounts.objects, say)
-    return [*requests, events, *starts]
+    return [*requests, events, audit, *starts]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

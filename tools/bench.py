@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmark import audits, rest_api, shim_events, start_up
+from benchmark import audits, comparison, rest_api, shim_events, start_up
 from benchmark.bare_server import bare_server
 from benchmark.report import Section, show
 from gluon.etcd import Client, Endpoints
@@ -62,7 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few of everything: shows that it works, says nothing")
     parser.add_argument("--directory", type=Path, help="where data is written (default: the system's for such)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keeps the run, to be compared with another")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="shows it beside a run that --json kept")
     options = parser.parse_args(argv)
+    try:
+        other = comparison.read(options.compare) if options.compare else None
+    except comparison.NotComparable as error:
+        parser.error(str(error))
     amounts, began = QUICK if options.quick else FULL, time.monotonic()
 
     def say(what: str) -> None:
@@ -76,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
     console.print()
     show(console, sections)
+    if other is not None:
+        comparison.show(console, sections, other, str(options.compare))
+    if options.json:
+        comparison.write(options.json, sections)
     console.print(f"All of it in {time.monotonic() - began:.0f} s.")
     return 1 if any(section.failures for section in sections) else 0
 

@@ -12,7 +12,10 @@ shortest program that does them, without HTTP, model, queue, retries or fences.
     start_up       the shim's start with many objects
     bare_process   processes of the floors: answers binds, counts events, loads keys
     bare_watch     a watch without anything around it
+    audits         binds beside an audit
     measured_shim  the shim's own numbers: progress and memory
+    processor      the processor time of processes
+    comparison     two runs beside each other
 
 Belongs here: what only the benchmark needs.  Does not belong here: starting servers
 (`gluon.testing`).

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from benchmark import samples
 from benchmark.load import drive
@@ -38,7 +38,7 @@ async def measure(stack: LocalStack, number: int, say: Callable[[str], None]) ->
         say("bind, 1 client, idle")
         idle = await drive(ports[:number], clients.bind(1))
         say(f"bind, 1 client, while {applied} objects are applied again")
-        async with _audit(stack) as audit:
+        with _audit(stack) as audit:
             busy = await drive(_while(audit, ports[number:]), clients.bind(1))
     return Section(
         f"Bind a port while {applied:,} objects are applied again",
@@ -48,27 +48,22 @@ async def measure(stack: LocalStack, number: int, say: Callable[[str], None]) ->
     )
 
 
-@asynccontextmanager
-async def _audit(stack: LocalStack) -> AsyncIterator[asyncio.Task[int]]:
+@contextmanager
+def _audit(stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs beside what is done meanwhile.  Not by the event loop, see `bare_process`."""
     config = ["--config-file", str(stack.directory / "proton-server.conf")]
-    process = await asyncio.create_subprocess_exec(
-        *(console_script("gluon-manage"), "audit", "--reapply", "--timeout", str(AUDIT_TIMEOUT), *config),
-        stdout=asyncio.subprocess.DEVNULL,
-        cwd=stack.directory,
-    )
-    waiting = asyncio.create_task(process.wait())
-    try:
-        yield waiting
-        if await waiting:
-            raise ProcessFailed(f"gluon-manage audit ended with exit code {process.returncode}")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    command = [console_script("gluon-manage"), "audit", "--reapply", "--timeout", str(AUDIT_TIMEOUT), *config]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=stack.directory) as audit:
+        try:
+            yield audit
+            if audit.wait(AUDIT_TIMEOUT + 10):
+                raise ProcessFailed(f"gluon-manage audit ended with exit code {audit.returncode}")
+        finally:
+            audit.kill()
 
 
-def _while(audit: asyncio.Task[int], keys: Sequence[str]) -> Iterator[str]:
+def _while(audit: subprocess.Popen[bytes], keys: Sequence[str]) -> Iterator[str]:
     for key in keys:
-        if audit.done():
+        if audit.poll() is not None:
             return
         yield key

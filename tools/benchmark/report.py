@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
@@ -43,6 +43,8 @@ class Line:
     measured: float
     floor: float
     aim: Aim | None = None
+    processor: Mapping[str, float] = field(default_factory=dict)
+    """Processor milliseconds of one operation, by process; empty: not measured."""
 
     @property
     def ratio(self) -> float:
@@ -69,9 +71,11 @@ def latency_lines(what: str, measured: Load, floor: Load, *, p50: Aim | None = N
     ]
 
 
-def rate_line(what: str, measured: float, floor: float, *, aim: Aim | None = None) -> Line:
-    """Two rates per second."""
-    return Line(what, "/s", measured, floor, aim)
+def rate_line(
+    what: str, measured: float, floor: float, *, aim: Aim | None = None, processor: Mapping[str, float] | None = None
+) -> Line:
+    """Two rates per second, and what an operation cost."""
+    return Line(what, "/s", measured, floor, aim, processor or {})
 
 
 def show(console: Console, sections: Sequence[Section]) -> None:
@@ -87,11 +91,25 @@ def show(console: Console, sections: Sequence[Section]) -> None:
         table.add_section()
     table.add_row("requests that failed, of all", *_failed(sections))
     console.print(table)
+    _show_processor(console, [line for section in sections for line in section.lines if line.processor])
     for note in _once(note for section in sections for note in section.notes):
         console.print(f"- {note}")
     console.print(f"- {ORIGINAL}")
     for failure in _once(failure for section in sections for failure in section.failures):
         console.print(Text(f"failed: {failure}", "red"))
+
+
+def _show_processor(console: Console, lines: Sequence[Line]) -> None:
+    names = list(_once(name for line in lines for name in line.processor))
+    table = Table(title="Processor milliseconds of one operation", title_justify="left", pad_edge=False)
+    table.add_column("what", overflow="fold", min_width=34)
+    for name in (*names, "all"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        spent = [line.processor.get(name) for name in names]
+        cells = ["" if each is None else f"{each:.2f}" for each in spent]
+        table.add_row(line.what, *cells, f"{sum(line.processor.values()):.2f}")
+    console.print(table)
 
 
 def _cells(line: Line) -> tuple[str | Text, ...]:

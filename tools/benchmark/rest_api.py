@@ -12,6 +12,7 @@ from benchmark import samples
 from benchmark.bare_server import BareServer
 from benchmark.load import Load, RequestFailed, drive
 from benchmark.measured_shim import settled
+from benchmark.processor import Processors, Used
 from benchmark.report import Aim, Line, Section, latency_lines, rate_line
 from gluon.testing.stack import LocalStack
 
@@ -35,6 +36,7 @@ async def measure(
         say: is told what goes on.
     """
     creates, binds = _Sections(), _Sections()
+    processors = Processors.of(stack)
     already = await settled(stack.shim.health)
     async with api_clients(stack.url, max(amounts)) as clients:
         warm = samples.new_keys(WARM_UP)
@@ -46,16 +48,18 @@ async def measure(
         for number, amount in amounts.items():
             keys = samples.new_keys(amount)
             say(f"create, {_clients(number)}")
-            measured = await drive(keys, clients.create(number))
-            # Shim and publisher have work left; it is not the floor's to wait for.
-            already = await settled(stack.shim.health, already + 2 * len(measured.latencies))
+            with processors.used() as creating:
+                measured = await drive(keys, clients.create(number))
+                # Shim and publisher have work left; it is not the floor's to wait for.
+                already = await settled(stack.shim.health, already + 2 * len(measured.latencies))
             creates.add(measured, await drive(keys, [bare.create] * number))
             await bare.published()
             say(f"bind, {_clients(number)}")
-            measured = await drive(keys, clients.bind(number))
+            with processors.used() as binding:
+                measured = await drive(keys, clients.bind(number))
             binds.add(measured, await drive(keys, [bare.bind] * number))
-            creates.lines.append(rate_line(f"create, {_clients(number)}", creates.measured.rate, creates.floor.rate))
-            binds.lines += _bind_lines(number, binds)
+            creates.lines.append(creates.rate(f"create, {_clients(number)}", creating))
+            binds.lines += _bind_lines(number, binds, binding)
     return creates.section("Create a port, POST to reply"), binds.section("Bind a port, PUT to reply")
 
 
@@ -71,16 +75,20 @@ class _Sections:
         self.measured, self.floor = measured, floor
         self.failures += measured.failures + floor.failures
 
+    def rate(self, what: str, used: Used) -> Line:
+        processor = used.each(len(self.measured.latencies))
+        return rate_line(what, self.measured.rate, self.floor.rate, processor=processor)
+
     def section(self, title: str) -> Section:
         return Section(title, self.lines, self.failures)
 
 
-def _bind_lines(number: int, binds: _Sections) -> list[Line]:
+def _bind_lines(number: int, binds: _Sections, used: Used) -> list[Line]:
     what = f"bind, {_clients(number)}"
     aim = Aim(most=3.0) if number == 1 else None
     return [
         *latency_lines(what, binds.measured, binds.floor, p50=aim),
-        rate_line(f"{what}, binds/s", binds.measured.rate, binds.floor.rate),
+        binds.rate(f"{what}, binds/s", used),
     ]
 
 

@@ -9,6 +9,7 @@ from benchmark import samples
 from benchmark.bare_process import READY, bare_process
 from benchmark.load import drive
 from benchmark.measured_shim import settled
+from benchmark.processor import Processors
 from benchmark.report import Aim, Section, rate_line
 from gluon.contract import keys
 from gluon.etcd import Client
@@ -33,16 +34,22 @@ async def measure(stack: LocalStack, etcd: Client, number: int, say: Callable[[s
         say: is told what goes on.
     """
     say(f"a burst of {number} ports, live")
-    live = await _shim_live(stack, etcd, number), await _bare_live(etcd, number)
+    processors = Processors({"shim": stack.shim.pid, "etcd": stack.etcd.pid})
+    with processors.used() as used_live:
+        shim_live = await _shim_live(stack, etcd, number)
+    live = shim_live, await _bare_live(etcd, number)
     say(f"a burst of {number} ports, as a backlog")
-    backlog = await _shim_backlog(stack, etcd, number)
+    with processors.used() as used_backlog:
+        backlog = await _shim_backlog(stack, etcd, number)
     counted, recorded = await _bare_backlog(etcd, number)
     aim = Aim(least=0.5)
     return Section(
         f"{number:,} new ports through the shim",
         [
-            rate_line("events, live", number / live[0], number / live[1], aim=aim),
-            rate_line("events, backlog", number / backlog, number / counted, aim=aim),
+            rate_line("events, live", number / live[0], number / live[1], aim=aim, processor=used_live.each(number)),
+            rate_line(
+                "events, backlog", number / backlog, number / counted, aim=aim, processor=used_backlog.each(number)
+            ),
             rate_line("events, backlog; the floor records too", number / backlog, number / recorded),
         ],
         notes=[NOTE],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from contextvars import ContextVar
-from uuid import uuid4
+
+from gluon.process.unique import unique_id
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 _given: ContextVar[str] = ContextVar("given_request_id", default="")
@@ -21,7 +22,7 @@ def begin(given: str = "") -> str:
         given: by the client; used if it is `req-` and a uuid.
     """
     known = given if _valid(given) else ""
-    identity = known or f"req-{uuid4()}"
+    identity = known or f"req-{unique_id()}"
     _current.set(identity)
     _given.set(known)
     return identity

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
-from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gluon.process.unique import unique_id
 from gluon.proton.service import binding
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.changes import Target, put_bindings
@@ -104,7 +104,7 @@ def create(tx: Transaction, target: Target, port: str, given: Given) -> tuple[St
     made = StoredBinding(
         port=port,
         host=given.host,
-        token=uuid4().hex,
+        token=unique_id().hex,
         active=False,
         vnic_type=given.vnic_type or now.vnic_type,
         profile=given.profile,
@@ -135,7 +135,7 @@ def activate(tx: Transaction, target: Target, port: str, host: str) -> tuple[Sto
             f"{f': {found.reason}' if found.reason else ''}; delete it and create it again"
         )
     moment = tx.moment(max(stored.updated_at, *(each.updated_at for each in rows)))
-    token = uuid4().hex
+    token = unique_id().hex
     put_bindings(tx, target, port, binding.activated(rows, host, token=token, moment=moment))
     values = {"host_id": host, "vnic_type": found.vnic_type or stored.attributes["vnic_type"], "profile": found.profile}
     _set(tx, target, stored, values, moment)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
-from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
+from gluon.process.unique import unique_id
 from gluon.proton.service import binding, default_interface
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.errors import Conflict, NotFound, PreconditionFailed
@@ -62,7 +62,7 @@ def new_attributes(target: Target, values: Mapping[str, Value]) -> dict[str, Val
         InvalidAttributes: with all problems.
     """
     given = validate_attributes(target.object_type, _with_parent(target, values))
-    given.setdefault(target.primary_key, str(uuid4()))
+    given.setdefault(target.primary_key, str(unique_id()))
     refuse_too_large(target.object_type, given)
     return {name: given[name] for name in target.object_type.attributes}
 

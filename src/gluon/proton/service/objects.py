@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
-from uuid import uuid4
 
+from gluon.process.unique import unique_id
 from gluon.proton.service import changes
 from gluon.proton.service.binding import Asked
 from gluon.proton.service.binds import Binds
@@ -42,7 +42,7 @@ class Objects:
             ChangedMeanwhile, DatabaseUnavailable, ChangesRefused.
         """
         attributes = changes.new_attributes(target, values)
-        token = uuid4().hex
+        token = unique_id().hex
 
         def work(tx: Transaction) -> tuple[Stored, Asked | None]:
             return changes.create(tx, target, attributes, token)
@@ -64,7 +64,7 @@ class Objects:
             InvalidAttributes, NotFound, PreconditionFailed, Conflict, Taken, ReferenceMissing, ChangedMeanwhile,
             DatabaseUnavailable, ChangesRefused.
         """
-        token = uuid4().hex
+        token = unique_id().hex
 
         def work(tx: Transaction) -> tuple[Stored, Asked | None]:
             changes.require(tx, target, key, condition)

@@ -7,7 +7,7 @@ from pathlib import Path
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import api, create_port, manage, put
+from .observing import api, create, create_port, dump, manage, put, shows, status
 from .recording import Recording
 
 
@@ -66,6 +66,62 @@ def test_a_controller_that_was_released_undoes_nothing_when_it_comes_back(tmp_pa
             assert {(port["host_id"], port["vif_type"], port["status"]) for port in shown} == {("h1", "ovs", "ACTIVE")}
         assert manage(stack, *release).returncode == 0, "it has the marker"
         assert manage(stack, *release).returncode == 4
+
+
+def test_a_renamed_controller_touches_nothing_until_the_old_one_is_released(
+    tmp_path: Path, recording: Recording
+) -> None:
+    listed = {"one_sdn": True, "handlers": "net-l3vpn:listed"}
+    old = recording.options(controller="old", **listed)
+    with LocalStack(tmp_path, shim=old, environment=recording.environment) as stack, api(stack) as client:
+        vpn = create(client, "vpns", name="blue")["id"]
+        ports = [create_port(client, host_id="h1", device_id=f"vm-{number}")["id"] for number in range(3)]
+        create(client, "vpnbindings", interface_id=ports[0], service_id=vpn, ipaddress="10.0.0.5", subnet_prefix=24)
+        until(lambda: "modify_service_binding" in recording.callbacks(ports[0]), "all of it is applied")
+        stack.shim.stop()
+        before = len(recording.entries())
+        with stack.shim_server("new", recording.options(controller="new", **listed)) as new:
+            until(lambda: status(new)["in_sync"], "it leads")
+            audited = manage(stack, "audit", "--controller", "new")
+            assert audited.returncode == 0, audited.stderr
+            changed = [e for e in recording.entries()[before:] if e.callback.startswith(("un", "de", "bind"))]
+            assert changed == []
+            for port in ports:
+                shows(client, port, vif_type="ovs", status="ACTIVE")
+            assert manage(stack, "release", "--controller", "old").returncode == 0
+            until(lambda: all(bound_by(recording, before, port) == ["new"] for port in ports), "it takes them over")
+            for port in ports:
+                shows(client, port, vif_type="ovs", status="ACTIVE", status_reason=None)
+            assert [e for e in recording.entries()[before:] if e.callback.startswith(("un", "de"))] == []
+
+
+def bound_by(recording: Recording, before: int, port: str) -> list[str]:
+    entries = recording.entries()[before:]
+    return [e.controller for e in entries if (e.callback, e.key) == ("bind_port", port)]
+
+
+def test_a_claim_that_nobody_finishes_is_no_port(tmp_path: Path, recording: Recording) -> None:
+    mine = {"leader_ttl": 2, "report_after": 30}
+    first = recording.options(controller="first", host_list="h1", **mine)
+    proton = {"api": {"bind_timeout": 1.0, "answer_grace": 2}}
+    stack = LocalStack(tmp_path, proton=proton, shim=first, environment=recording.environment)
+    with stack, api(stack) as client:
+        port = create_port(client, host_id="h1", device_id="vm-1")["id"]
+        stack.proton.stop()
+        stack.shim.stop()
+        recording.misbehave(port, "bind_port", "wait")
+        elsewhere = stack.shim_server("first-elsewhere", recording.options(controller="first", host_list="h9", **mine))
+        second = stack.shim_server("second", recording.options(controller="second", **mine))
+        with elsewhere, second:
+            claim = "/controller/net-l3vpn/Port/"
+            until(lambda: dump(stack.etcd, claim).get(port, {}).get("controller") == "second", "the other claims it")
+            second.kill()
+            stack.proton.start()
+            stack.proton.wait_ready()
+            shows(client, port, vif_type="unbound", status="DOWN")
+            again = put(client, f"/ports/{port}", host_id="h1", device_id="vm-1")
+            assert again["vif_type"] == "binding_failed"
+        recording.behave(port)
 
 
 def test_one_uuid_is_a_port_of_one_proton(tmp_path: Path) -> None:

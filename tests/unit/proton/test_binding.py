@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gluon.contract.records import BindingAnswer
 from gluon.proton.service import Conflict, binding
@@ -198,6 +199,20 @@ def test_an_answer_that_counts(before, given, expected):
 )
 def test_an_answer_for_another_request_and_a_claim_change_nothing(before, given):
     assert binding.answered(before, given, moment="1") is before
+
+
+@pytest.mark.parametrize(
+    "given", [answer(token="other", **OVS), answer(token="", **OVS), answer(), answer(vif_type="unbound")]
+)
+def test_another_controller_s_claim_means_that_the_former_owner_has_let_go(given):
+    given = replace(given, controller="d")
+    found = binding.answered(row(BOUND), given, moment="1")
+    assert (found.state, found.vif_type) == (LOST, "")
+    assert "controller c no longer has it on h1" in found.reason
+    again = binding.answered(row(PENDING, vif_type="ovs", controller="c"), given, moment="1")
+    assert (again.state, again.vif_type, again.controller, again.token) == (PENDING, "", "", "old")
+    for before in (row(), row(FAILED, reason="late"), row(LOST)):
+        assert binding.answered(before, given, moment="1") is before
 
 
 @pytest.mark.parametrize("before", [row(BOUND), row(FAILED, controller="c")])

@@ -19,7 +19,7 @@ from gluon.shim.terms.brake import Limits
 
 from . import virtual_time
 from .bench import MOMENT, Bench
-from .samples import name, port, sample
+from .samples import OURS, name, port, sample
 
 P, S = port().id, name("VpnService", 1)
 ON_1 = keys.binding(P, "host-1")
@@ -284,7 +284,7 @@ def test_a_comparison_goes_in_steps_and_skips_what_changes_between_them() -> Non
     objects = services(2 * COMPARED_AT_ONCE + 1)
     bench.has_applied(*objects)
     touched: set[object] = set()
-    comparison = Comparison([Held("VpnService", "stranger")], bench.state, bench.calls, touched)  # type: ignore[arg-type]
+    comparison = Comparison([Held("VpnService", "stranger")], bench.state, bench.calls, OURS, touched)  # type: ignore[arg-type]
     steps = comparison.steps()
     next(steps)
     seen = set(comparison.findings.missing)

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, AppliedRecord, Attempt, WantedBinding
+from gluon.contract.records import BINDING_FAILED, AppliedRecord, Attempt, PortAnswer, WantedBinding
 from gluon.shim.backend import Held
 from gluon.shim.plan import Call, Callback, next_steps
 from gluon.shim.plan.inventory import Findings, again, compare, orphan
-from gluon.shim.state import Model, Object, State
+from gluon.shim.state import HeldAnswer, Model, Object, State
 
 from .samples import L3VPN, OURS, applied, bound, name, port, sample, vpn_binding
 
@@ -242,6 +242,29 @@ def test_what_is_wanted_and_not_applied_yet_is_no_orphan() -> None:
     state = state_of({}, VPN)
     record = AppliedRecord(attributes=dict(VPN.attributes), revision=0, claimed=True)
     assert compare([held(VPN, state)], state, JUDGE) == Findings(unrecorded={VPN.id: record})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "claim", "attributes"),
+    [
+        (PORT, "theirs", {"host_id": "host-1"}),
+        (PORT, "theirs", {}),
+        (port(host="foreign"), "", {"host_id": "foreign"}),
+        (port(host="foreign"), "theirs", {"host_id": "foreign"}),
+        (ELSEWHERE, "theirs", {"host_id": "host-1"}),
+    ],
+    ids=["claimed", "claimed, listed without a host", "another's host", "another's claim", "on its way"],
+)
+def test_what_another_controller_has_is_left_alone(wanted: Object, claim: str, attributes: dict[str, str]) -> None:
+    host = attributes.get("host_id", "host-1")
+    state = state_of({}, wanted, INTERFACE, BINDING)
+    if claim:
+        entry = PortAnswer(controller=claim, host_id=host, vif_type="ovs")
+        state.hear(P, HeldAnswer(entry, 1))
+    found = [held(wanted, state, **attributes)]
+    if wanted is not ELSEWHERE:
+        found += [held(INTERFACE, state), held(BINDING, state)]
+    assert compare(found, state, JUDGE, identity=OURS) == Findings()
 
 
 def test_a_type_that_the_model_does_not_have_is_only_named() -> None:

@@ -151,7 +151,10 @@ def answered(binding: StoredBinding, answer: BindingAnswer | None, *, moment: st
     if answer is None:
         return _lost(binding, gone, moment)
     if answer.token != binding.token or answer.vif_type in ("", UNBOUND):
-        return binding  # For another request, or no more than a claim.
+        # For another request, or no more than a claim; but a key in etcd has one owner, so if it is another's,
+        # whoever had the port has let it go.
+        has_changed_hands = is_plugged(binding) and binding.controller not in ("", answer.controller)
+        return _let_go(binding, moment) if has_changed_hands else binding
     if answer.vif_type == BINDING_FAILED:
         reason = answer.reason or f"controller {answer.controller} refused the bind and gave no reason"
         wanted = _failed(binding, reason, controller=answer.controller)
@@ -252,6 +255,12 @@ def _begun(
         created_at=plugged.created_at if plugged is not None else since or moment,
         updated_at=moment,
     )
+
+
+def _let_go(binding: StoredBinding, moment: str) -> StoredBinding:
+    if binding.state is BindingState.PENDING:
+        return replace(binding, controller="", vif_type="", vif_details={}, updated_at=moment)
+    return _lost(binding, "", moment)
 
 
 def _lost(binding: StoredBinding, gone: str, moment: str) -> StoredBinding:

@@ -28,6 +28,10 @@ class Identity(Struct, frozen=True):
         return ALL_HOSTS in self.hosts or host in self.hosts
 
 
+SOLE = Identity(controller="", hosts=(ALL_HOSTS,))
+"""Of a backend that is alone with its SDN controller, and without a shim."""
+
+
 # -- one record ----------------------------------------------------------------------------------
 
 

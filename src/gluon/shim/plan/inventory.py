@@ -15,7 +15,7 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, Attempt
 from gluon.schema.types import Base, Value
-from gluon.shim.plan.facts import has_failed, is_certain
+from gluon.shim.plan.facts import SOLE, Identity, has_failed, is_certain
 from gluon.shim.plan.steps import MODIFY, Callback
 from gluon.shim.state import Model, Object, State, subject
 
@@ -76,9 +76,15 @@ class Findings(Struct, frozen=True, kw_only=True):
         )
 
 
-def compare(found: Iterable[Found], state: State, judge: Judge, skipped: Collection[ObjectKey] = ()) -> Findings:
+def compare(
+    found: Iterable[Found],
+    state: State,
+    judge: Judge,
+    skipped: Collection[ObjectKey] = (),
+    identity: Identity = SOLE,
+) -> Findings:
     """Compares an inventory with the records, in one go; see `Comparison`."""
-    comparison = Comparison(found, state, judge, skipped)
+    comparison = Comparison(found, state, judge, identity, skipped)
     for _ in comparison.steps():
         pass
     return comparison.findings
@@ -97,10 +103,14 @@ PORTION = 200
 class Comparison:
     """Compares an inventory with the records, step by step: a large one must not stop all else.
 
+    Several shims may drive one SDN controller, after a rename or host by host.  What another one has, or would
+    have to have, is none of ours: a port on a host that we do not serve, or with another controller's claim.
+
     Args:
         found: the inventory.
         state: holds the records; it may change between two steps.
         judge: the backend.
+        identity: who we are.
         skipped: objects that changed since the inventory was asked for; they say nothing.  May grow.
         among: the objects to compare; None: all.
     """
@@ -110,6 +120,7 @@ class Comparison:
         found: Iterable[Found],
         state: State,
         judge: Judge,
+        identity: Identity,
         skipped: Collection[ObjectKey],
         among: Collection[ObjectKey] | None = None,
     ) -> None:
@@ -117,6 +128,7 @@ class Comparison:
         """Objects that were not compared, because they were worked on."""
         self._state = state
         self._judge = judge
+        self._identity = identity
         self._skipped = skipped
         self._among = among
         self._held: dict[Name, list[Found]] = {}
@@ -164,7 +176,7 @@ class Comparison:
             if key in self._skipped:
                 self.left_out.add(key)
             else:
-                self._orphans |= _stray_hosts(key, self._held.get(name, []), self._state)
+                self._orphans |= self._stray_hosts(key, self._held.get(name, []))
         for name, objects in _ports_once(expected, self._judge).items():
             listed = self._held.get(name, [])
             for key in objects:
@@ -194,11 +206,40 @@ class Comparison:
                 self._orphans |= orphan(key, each.attributes, self._state)
             return
         # A port may be held on a host where nobody wants it.
-        stray = _stray_hosts(key, listed, self._state)
+        stray = self._stray_hosts(key, listed)
         self._orphans |= stray
         for each in listed:
-            records = orphan(key, {**wanted.attributes, "host_id": None, **each.attributes}, self._state)
-            self._unrecorded |= {of: record for of, record in records.items() if of not in stray}
+            if self._is_ours(wanted, each):
+                records = orphan(key, {**wanted.attributes, "host_id": None, **each.attributes}, self._state)
+                self._unrecorded |= {of: record for of, record in records.items() if of not in stray}
+
+    def _stray_hosts(self, port: ObjectKey, listed: list[Found]) -> dict[ObjectKey, AppliedRecord]:
+        """A port that is wanted, held on a host where it is not."""
+        state, found = self._state, dict[ObjectKey, AppliedRecord]()
+        if port.object != state.proton.port.name:
+            return found
+        for each in listed:
+            host = each.attributes.get("host_id")
+            if not isinstance(host, str) or host in state.hosts(port) or host in state.wishes(port):
+                continue
+            if not self._is_claimed(port, host):
+                records = orphan(port, each.attributes, state)
+                found |= {key: record for key, record in records.items() if key not in state.records}
+        return found
+
+    def _is_ours(self, wanted: Object, listed: Found) -> bool:
+        """Whether what is held of a wanted object may be ours: another shim may have it, or have to have it."""
+        port = wanted if wanted.base is Base.PORT else self._state.desired.port_of(wanted)
+        if port is None:
+            return True
+        host = listed.attributes.get("host_id")
+        hosts = {host} if wanted is port and isinstance(host, str) else set(self._state.wishes(port.id))
+        return not hosts or any(self._identity.owns(each) and not self._is_claimed(port.id, each) for each in hosts)
+
+    def _is_claimed(self, port: ObjectKey, host: str) -> bool:
+        """Whether another controller has the port there."""
+        claim = self._state.answer(port).answer.bindings.get(host)
+        return claim is not None and claim.controller != self._identity.controller
 
 
 def _expected(of: ObjectKey, state: State, judge: Judge, skipped: Collection[ObjectKey]) -> dict[ObjectKey, Object]:
@@ -254,19 +295,6 @@ def _is_as_applied(objects: list[Object], told: list[Found], state: State, judge
     fingerprints = {each.fingerprint for each in told if each.fingerprint is not None}
     wanted = {judge.fingerprint(obj, state.desired) for obj in objects} if fingerprints else {None}
     return None in wanted or bool(wanted & fingerprints)
-
-
-def _stray_hosts(port: ObjectKey, listed: list[Found], state: State) -> dict[ObjectKey, AppliedRecord]:
-    """A port that is wanted, held on a host where it is not."""
-    found: dict[ObjectKey, AppliedRecord] = {}
-    if port.object != state.proton.port.name:
-        return found
-    for each in listed:
-        host = each.attributes.get("host_id")
-        if isinstance(host, str) and host not in state.hosts(port) and host not in state.wishes(port):
-            records = orphan(port, each.attributes, state)
-            found |= {key: record for key, record in records.items() if key not in state.records}
-    return found
 
 
 def orphan(key: ObjectKey, known: Mapping[str, Value], state: State) -> dict[ObjectKey, AppliedRecord]:

@@ -95,7 +95,7 @@ class Reconciler:
         self._records = records
         self._leading = leading
         self._statuses = statuses
-        self._identity = identity
+        self.identity = identity
         self._pace = pace
         self._troubles = Troubles()
         self._under_way: dict[ObjectKey, tuple[Call, asyncio.Task[None] | None]] = {}
@@ -162,7 +162,7 @@ class Reconciler:
             writes = make()
             if writes is not None:
                 await self._tidy(writes)
-        steps = next_steps(key, self.state, self._identity)
+        steps = next_steps(key, self.state, self.identity)
         calls = [step for step in steps if isinstance(step, Call)]
         self._note(key, steps, calls)
         pauses = [(self.attempts.pause(call), call) for call in calls]
@@ -215,7 +215,7 @@ class Reconciler:
         key = call.object.id
         self.attempts.begin(call)
         try:
-            claim = outcome.claim(call, self.state, self._identity)
+            claim = outcome.claim(call, self.state, self.identity)
             if claim is not None:
                 return await self._claim(call, claim)
             # Nothing is awaited between the plan and the call, so what the plan saw still holds.
@@ -255,7 +255,7 @@ class Reconciler:
                 raise
             result = "refused"
             log.info("%s: refused: %s", call, error.reason)
-            return outcome.bind_refused(call, error.reason, self.state, self._identity)
+            return outcome.bind_refused(call, error.reason, self.state, self.identity)
         except asyncio.CancelledError:
             self._end_withdrawn(call)
             raise
@@ -267,9 +267,9 @@ class Reconciler:
         if binding is None:
             if call.callback is Callback.UNBIND_PORT and set(self.state.hosts(subject)) <= {call.host}:
                 self._statuses.outdated(subject)
-            return outcome.succeeded(call, self.state, self._identity)
+            return outcome.succeeded(call, self.state, self.identity)
         self._statuses.outdated(subject)
-        return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self._identity)
+        return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self.identity)
 
     def _check_term(self, call: Call) -> None:
         """A result that comes after the term is not ours to record; the next leader looks after it."""
@@ -282,7 +282,7 @@ class Reconciler:
         port, host = call.object.id, call.host
         if call.callback is not Callback.BIND_PORT or not self.calls.cancels(call.callback) or worker is None:
             return
-        if port not in self._withdrawn and not stays(port, host, self.state, self._identity):
+        if port not in self._withdrawn and not stays(port, host, self.state, self.identity):
             self._withdrawn.add(port)
             worker.cancel()
 
@@ -329,7 +329,7 @@ class Reconciler:
         reason = self.attempts.reason(call) or silent
         self._statuses.fails(call.object.id, reason)
         if call.callback is Callback.BIND_PORT:
-            writes = outcome.bind_overdue(call, reason, self.state, self._identity)
+            writes = outcome.bind_overdue(call, reason, self.state, self.identity)
             if writes is not None:
                 await self._tidy(writes)
 

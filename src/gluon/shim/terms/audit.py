@@ -134,7 +134,7 @@ class Audit:
                 raise NothingToCompare(
                     f"backend {calls.name} has no inventory; `--reapply` applies everything to it again"
                 )
-            comparison = Comparison(held, state, calls, touched, among)
+            comparison = Comparison(held, state, calls, self._reconciler.identity, touched, among)
             for _ in comparison.steps():
                 await asyncio.sleep(0)
         return len(held), comparison

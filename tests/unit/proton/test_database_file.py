@@ -238,6 +238,62 @@ async def test_a_file_that_cp_has_overwritten_is_noticed(file, protons, tmp_path
     await database.close()
 
 
+async def older_and_newer(file, protons, tmp_path, monkeypatch):
+    """A database that was written a minute after a copy was made of it; it stays open."""
+    moment = [1_700_000_000]
+    monkeypatch.setattr(file_identity.time, "time", lambda: moment[0])
+    for _ in range(2):  # The second time the file itself shows the first.
+        database = await opened(file, protons)
+        await write(database)
+        await database.close()
+    shutil.copy(file, tmp_path / "old.db")
+    for _ in range(2):
+        moment[0] += 60
+        database = await opened(file, protons)
+        await write(database)
+        if moment[0] < 1_700_000_120:
+            await database.close()
+    return database
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_was_overwritten_is_refused_by_the_next_start_too(file, protons, tmp_path, monkeypatch):
+    """SQLite's log has laid pages of the newer one over it by then, the newest marks among them."""
+    database = await older_and_newer(file, protons, tmp_path, monkeypatch)
+    file.write_bytes((tmp_path / "old.db").read_bytes())
+    await database.close()
+    for _ in range(2):
+        with pytest.raises(DatabaseUnusable, match="was overwritten with an older one"):
+            await opened(file, protons)
+    remove(file)
+    (file.with_name(file.name + "-overwritten")).unlink()
+    shutil.copy(tmp_path / "old.db", file)
+    again = await opened(file, protons)
+    assert await write(again)
+    await again.close()
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_was_overwritten_below_the_log_of_a_killed_server_is_refused(
+    file, protons, tmp_path, monkeypatch
+):
+    database = await older_and_newer(file, protons, tmp_path, monkeypatch)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal", "-shm"):
+        shutil.copy(f"{file}{suffix}", killed)
+    await database.close()
+    kept = killed / file.name
+    shutil.copytree(killed, tmp_path / "whole")
+    whole = await opened(tmp_path / "whole" / file.name, protons)
+    assert await write(whole)
+    await whole.close()
+    shutil.copy(tmp_path / "old.db", kept)
+    for _ in range(2):
+        with pytest.raises(DatabaseUnusable, match="older one while no server had it open"):
+            await opened(kept, protons)
+
+
 @pytest.mark.asyncio
 async def test_a_clock_that_goes_back_is_no_older_file(file, protons, monkeypatch):
     moments = iter([1_700_000_000.0, *[1_600_000_000.0] * 1000])

@@ -30,7 +30,7 @@ from gluon.proton.storage.changes import Changes
 from gluon.proton.storage.circumstances import Circumstances, now
 from gluon.proton.storage.engines import SqliteEngines, settled_tables
 from gluon.proton.storage.errors import DatabaseUnavailable, DatabaseUnusable, StorageError
-from gluon.proton.storage.file_identity import FileLost
+from gluon.proton.storage.file_identity import MARK, FileLost
 from gluon.proton.storage.operations import ConstraintRefused
 from gluon.proton.storage.refusal import explain
 from gluon.proton.storage.table_check import prepare_tables, refuse_foreign
@@ -50,7 +50,9 @@ CHECK_TIMEOUT = 1.5
 CHECK_SIZE = 256 * 1024
 """Bytes that a check writes after work has failed: more than most changes need."""
 
-PUT_BACK = "put it back; or stop the server, put the right one there without its -wal and -shm, and start it"
+PUT_BACK = (
+    "put it back; or stop the server, put the right one there without its -wal, -shm and -overwritten, and start it"
+)
 """What to do about a file that is not the one that was opened."""
 
 Subscriber = Callable[[Changes], None]
@@ -285,13 +287,19 @@ async def open_database(
     tables = Tables(protons)
     if not create:
         _refuse_foreign(connection, file, tables)
-    engines = SqliteEngines(file)
+    try:
+        engines = SqliteEngines(file)
+    except FileLost as error:
+        raise _overwritten(connection, file, error) from error
     try:
         await asyncio.wrap_future(engines.write(partial(prepare_tables, tables=tables, create=create)))
-        engines.remember_files()
+        await engines.remember_files()
     except DatabaseUnusable:
         engines.close()
         raise
+    except FileLost as error:
+        engines.close()
+        raise _overwritten(connection, file, error) from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         engines.close()
         raise _unopened(connection, error) from error
@@ -312,6 +320,14 @@ def _unopened(connection: str, error: Exception) -> DatabaseUnusable:
     return DatabaseUnusable(
         f"[database] connection {connection}: it can't be opened: {_reason(error)}; check the path, and that the "
         "file and its directory can be written"
+    )
+
+
+def _overwritten(connection: str, file: Path, error: FileLost) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"[database] connection {connection}: the file {error}; SQLite may have mixed both, so it can't be trusted: "
+        f"put a whole backup in its place, delete {file.name}-wal, {file.name}-shm and {file.name}{MARK} beside it, "
+        "and start again"
     )
 
 

@@ -7,6 +7,8 @@ costs more than the statements.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from gluon.proton.storage.file_identity import FileIdentity
+from gluon.proton.storage.file_identity import FileIdentity, FileLost
 from gluon.proton.storage.group_commit import GroupCommitWriter
 
 T = TypeVar("T")
@@ -35,18 +37,27 @@ class SqliteEngines:
     process; between processes its busy timeout does.
 
     Transactions fail with whatever SQLAlchemy raises, and with `FileLost`.
+
+    Raises:
+        FileLost: the file is not to be opened.
     """
 
     def __init__(self, file: Path) -> None:
         url = URL.create("sqlite", database=str(file))
         self._files = FileIdentity(file)
+        self._files.check_before_opening()
         self._writer = _engine(url, connections=1, begin="BEGIN IMMEDIATE")
         self._reader = _engine(url, connections=_READERS, begin="BEGIN")
         self._writing = GroupCommitWriter(self._writer, self._files)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
 
-    def remember_files(self) -> None:
-        """From here on the files must stay those that they are now."""
+    async def remember_files(self) -> None:
+        """From here on the files must stay those that they are now.
+
+        Raises:
+            FileLost: they do not belong together.
+        """
+        await asyncio.wrap_future(self.write(self._files.check_opened))
         self._files.remember()
 
     @property
@@ -71,7 +82,9 @@ class SqliteEngines:
         return self._reading.submit(transaction)
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections; a file that is not ours any more is marked before SQLite writes the log into it."""
+        with contextlib.suppress(FileLost):
+            self._files.check()
         self._writing.close()
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._writer.dispose()

@@ -5,10 +5,15 @@ One that `cp` has overwritten keeps its name, its inode, and perhaps its size, w
 cache still show what was there before.  So the database carries two numbers in the file's header,
 which is read past SQLite: `application_id` tells it from other databases, and `user_version`, the time
 of a recent write, never goes back (https://www.sqlite.org/fileformat.html#the_database_header).
+
+SQLite would lay the log of the newer database over the older file, when it closes it or opens it the
+next time: pages of both, and nothing in them says so.  So an overwritten file is marked by another one
+beside it, and the database notes the time that its file showed, which an older file can't have reached.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -18,6 +23,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+MARK = "-overwritten"
+"""Ends the name of the file that is left beside one that was overwritten."""
+
+_NOTE = text("UPDATE deployment SET file_stamp = :time")
+_NOTED = text("SELECT file_stamp FROM deployment")
 _CONTENTS = text("SELECT (SELECT id FROM deployment), (SELECT seq FROM sqlite_sequence WHERE name = 'outbox')")
 
 
@@ -51,6 +61,7 @@ class FileIdentity:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._log = file.with_name(file.name + "-wal")
+        self._mark = file.with_name(file.name + MARK)
         self._opened: _Identity | None = None
         self._opened_log: _Identity | None = None
         self._deployment = ""
@@ -64,6 +75,39 @@ class FileIdentity:
         """The second in which the header was last looked at by SQLite."""
         self._size = 0
         """The largest that was seen: without VACUUM, which a running server forbids, SQLite never shortens it."""
+
+    def check_before_opening(self) -> None:
+        """Looks at the file before SQLite does anything to it.
+
+        Raises:
+            FileLost: it was overwritten, as an earlier process has found.
+        """
+        if self._mark.exists():
+            raise FileLost(f"{self._mark.read_text().strip()}, as {self._mark.name} says")
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._stamp = _read_stamp(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def check_opened(self, connection: Connection) -> None:
+        """Compares the file as it was before it was opened with what the database, its log included, knows of it.
+
+        Args:
+            connection: within a transaction; the tables are there.
+
+        Raises:
+            FileLost: the file is older than the log that lies over it.
+        """
+        noted = connection.execute(_NOTED).scalar() or 0
+        if 0 < self._stamp.time < noted:
+            raise self._overwritten("was overwritten with an older one while no server had it open")
+
+    def _overwritten(self, sentence: str) -> FileLost:
+        with contextlib.suppress(OSError):  # A full disk; it will be found again.
+            self._mark.write_text(sentence + "\n")
+        return FileLost(sentence)
 
     def check_contents(self, connection: Connection) -> None:
         """Compares the contents with those that this process has seen: `cp` replaces them, and no file.
@@ -79,9 +123,11 @@ class FileIdentity:
         found, highest = connection.execute(_CONTENTS).one()
         highest = highest or 0
         if found != (self._deployment or found):
-            raise FileLost(f"was overwritten with that of database {found}")
+            raise self._overwritten(f"was overwritten with that of database {found}")
         if highest < self._highest:
-            raise FileLost(f"was overwritten with an older one: it knows changes up to {highest}, not {self._highest}")
+            raise self._overwritten(
+                f"was overwritten with an older one: it knows changes up to {highest}, not {self._highest}"
+            )
         self._deployment, self._highest = found, highest
 
     def leave_stamp(self, connection: Connection) -> None:
@@ -101,6 +147,7 @@ class FileIdentity:
             connection.exec_driver_sql(f"PRAGMA user_version = {_signed(now)}")
             database = zlib.crc32(self._deployment.encode()) | 1
             connection.exec_driver_sql(f"PRAGMA application_id = {_signed(database)}")
+        connection.execute(_NOTE, {"time": self._stamp.time})
 
     def remember(self) -> None:
         """Takes the files as they are now for the ones that are open."""
@@ -134,7 +181,7 @@ class FileIdentity:
         if found != self._opened:
             raise FileLost("was replaced by another one")
         if size < self._size:
-            raise FileLost(f"was shortened from {self._size} to {size} bytes")
+            raise self._overwritten(f"was shortened from {self._size} to {size} bytes")
         self._size = size
         self._check_stamp()
         log = _look(self._log)[0]
@@ -148,9 +195,9 @@ class FileIdentity:
             return
         stamp = _read_stamp(self._descriptor)
         if self._stamp.database not in (0, stamp.database):
-            raise FileLost("was overwritten with another database")
+            raise self._overwritten("was overwritten with another database")
         if stamp.time < self._stamp.time:
-            raise FileLost("was overwritten with an older one")
+            raise self._overwritten("was overwritten with an older one")
         self._stamp = stamp
 
 

@@ -82,7 +82,7 @@ def _check(table: Table, found: list[ReflectedColumn]) -> None:
 
 
 def _add_columns(connection: Connection, table: Table, existing: set[str]) -> None:
-    """Columns of attributes that came later than their object.
+    """Columns that came later than their table, most of them of attributes.
 
     They stay null, which means the default, until an object is changed: so no object is published again.
     """

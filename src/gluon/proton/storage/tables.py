@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 from gluon.proton.storage.bindings import BindingStatements
-from gluon.proton.storage.columns import DEFAULT_LENGTH, ID, TIME_LENGTH, UUID_LENGTH, JsonText, column, column_type
+from gluon.proton.storage.columns import (
+    ADDED,
+    DEFAULT_LENGTH,
+    ID,
+    TIME_LENGTH,
+    UUID_LENGTH,
+    JsonText,
+    column,
+    column_type,
+)
 from gluon.proton.storage.errors import DatabaseUnusable
 from gluon.proton.storage.outbox import OutboxStatements
 from gluon.proton.storage.releases import ReleaseStatements
@@ -238,4 +247,5 @@ def _deployment(metadata: MetaData) -> Table:
         Column("serial", ID, nullable=False),
         Column("legacy", Boolean, nullable=False),
         Column("checked_at", String(TIME_LENGTH)),
+        Column("file_stamp", Integer, info={ADDED: True}),
     )

@@ -36,11 +36,15 @@ FORMATS: Mapping[str, tuple[str, str]] = {
 }
 """Of each format: where it comes from, and a value that it refuses."""
 
-KINDS: Mapping[str, tuple[str, str]] = {
-    "ip": ("RFC 1122, RFC 4291, RFC 6890", "224.0.0.1"),
-    "mac": ("its group bit", "01:00:5e:00:00:01"),
+KINDS: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("ip", "unicast"): ("RFC 1122, RFC 4291, RFC 6890", "224.0.0.1"),
+    ("mac", "unicast"): ("its group bit", "01:00:5e:00:00:01"),
+    ("ip", "source"): ("RFC 1122, RFC 2131, RFC 4862", "224.0.0.1"),
+    ("mac", "source"): ("its group bit", "01:00:5e:00:00:01"),
+    ("ip", "destination"): ("RFC 1122, RFC 919, RFC 4291", "127.0.0.1"),
+    ("mac", "destination"): ("frames to all, RFC 894", "00:00:00:00:00:00"),
 }
-"""The same of the unicast addresses of a format."""
+"""The same of a kind of address of a format."""
 
 NUMBERS: Mapping[str, str] = {
     "mtu": "RFC 791, Neutron's mtu",
@@ -139,9 +143,11 @@ def _origin(attribute: Attribute) -> tuple[str, Value]:
             return ENUMS[attribute.name], "x"
         case _ if attribute.format:
             source, bad = FORMATS[attribute.format]
+            if attribute.repeats:
+                source += "; RFC 7665 section 2.2: a chain may visit a function again"
             if not attribute.address:
                 return source, bad
-            kind, bad = KINDS[attribute.format]
+            kind, bad = KINDS[attribute.format, attribute.address]
             return f"{source}; {kind}", bad
         case _:
             return "", ""

@@ -88,20 +88,25 @@ MAC_PATTERN = (
 and the bare digits."""
 _MAC = re.compile(MAC_PATTERN).fullmatch
 _NO_HEX_DIGIT = re.compile(r"[:.-]")
-_NO_INTERFACE = {
-    "00:00:00:00:00:00": "all zeros is no address",
-    "ff:ff:ff:ff:ff:ff": "this is the broadcast address",
-}
+BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 
 
-def _mac(text: str) -> str:
+def any_mac(text: str) -> str:
+    """The address of a frame, whose destination may be all network cards."""
     if not _CANONICAL_MAC(text):
         if not _MAC(text):
             raise Mismatch
         digits = _NO_HEX_DIGIT.sub("", text.lower())
         text = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
-    if text in _NO_INTERFACE:
-        raise Mismatch(_NO_INTERFACE[text])
+    if text == "00:00:00:00:00:00":
+        raise Mismatch("all zeros is no address")
+    return text
+
+
+def _mac(text: str) -> str:
+    text = any_mac(text)
+    if text == BROADCAST_MAC:
+        raise Mismatch("this is the broadcast address")
     return text
 
 
@@ -262,34 +267,45 @@ _SINGLE = {
 }
 
 
-def _list_of(item: TextFormat, expected: str) -> TextFormat:
+def _list_of(item: TextFormat, expected: str, *, repeats: bool = False) -> TextFormat:
     def canonical(text: str) -> str:
-        items: dict[str, None] = {}
+        items: list[str] = []
+        seen: set[str] = set()
         for part in text.split(",") if text.strip() else ():
             try:
                 value = item.canonical(part.strip())
             except Mismatch as mismatch:
                 why = f": {mismatch}" if str(mismatch) else ""
                 raise Mismatch(f"{part.strip()[:64]!a} is not {item.expected}{why}") from mismatch
-            if value in items:
+            if value in seen and not repeats:
                 raise Mismatch(f"{value} is given twice")
-            items[value] = None
+            seen.add(value)
+            items.append(value)
         return ",".join(items)
 
     return TextFormat(expected, canonical)
 
 
 _LISTS = {
-    "uuid-list": _list_of(UUID, "UUIDs separated by commas"),
-    "ip-list": _list_of(_SINGLE["ip"], "IP addresses separated by commas, such as 10.0.0.1,2001:db8::1"),
-    "cidr-list": _list_of(_SINGLE["cidr"], "networks separated by commas, such as 10.0.0.0/24,2001:db8::/64"),
-    "route-target-list": _list_of(
-        _SINGLE["route-target"], "route targets separated by commas, such as 65000:100,65000:200"
+    "uuid-list": (UUID, "UUIDs separated by commas"),
+    "ip-list": (_SINGLE["ip"], "IP addresses separated by commas, such as 10.0.0.1,2001:db8::1"),
+    "cidr-list": (_SINGLE["cidr"], "networks separated by commas, such as 10.0.0.0/24,2001:db8::/64"),
+    "route-target-list": (
+        _SINGLE["route-target"],
+        "route targets separated by commas, such as 65000:100,65000:200",
     ),
-    "route-distinguisher-list": _list_of(
-        _SINGLE["route-distinguisher"], "route distinguishers separated by commas, such as 65000:100,65000:200"
+    "route-distinguisher-list": (
+        _SINGLE["route-distinguisher"],
+        "route distinguishers separated by commas, such as 65000:100,65000:200",
     ),
 }
 
-TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(_SINGLE | _LISTS)
+TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
+    _SINGLE | {name: _list_of(*made_of) for name, made_of in _LISTS.items()}
+)
 """The string formats, but for `json`."""
+
+REPEATING: Mapping[str, TextFormat] = MappingProxyType(
+    {name: _list_of(*made_of, repeats=True) for name, made_of in _LISTS.items()}
+)
+"""The list formats, where an item may stand in the list more than once."""

@@ -29,6 +29,7 @@ _MAX_KEY_LENGTH = 255
 _OWNERS = {
     "length": (AttributeType.STRING,),
     "references": (AttributeType.STRING,),
+    "repeats": (AttributeType.STRING,),
     "format": (AttributeType.STRING, AttributeType.INTEGER, AttributeType.UUID),
     "address": (AttributeType.STRING,),
     "min": (AttributeType.INTEGER,),
@@ -197,7 +198,11 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
     match type_:
         case AttributeType.STRING:
             length, address = properties.get("length", DEFAULT_LENGTH), properties.get("address", "")
-            attribute = structs.replace(attribute, length=length, address=address)
+            attribute = structs.replace(
+                attribute, length=length, address=address, repeats=properties.get("repeats", False)
+            )
+            if attribute.repeats and not attribute.is_list:
+                raise place.error(f"repeats: only for a list format ({_list_formats()})")
             if address and attribute.format not in ADDRESS_FORMATS:
                 raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
             if "references" in properties:
@@ -236,10 +241,15 @@ def _check_bounds(place: Place, properties: Properties, format_name: str) -> Non
         raise place.error(f"min {properties.get('min', low)} is above max {properties.get('max', high)}")
 
 
+def _list_formats() -> str:
+    return ", ".join(name for name in FORMATS[AttributeType.STRING] if name.endswith("-list"))
+
+
 def _check_references(place: Place, attribute: Attribute, target: str, resolved: Mapping[str, ObjectType]) -> None:
     if not attribute.is_list:
-        lists = ", ".join(name for name in FORMATS[AttributeType.STRING] if name.endswith("-list"))
-        raise place.error(f"references: only for a list format ({lists}); for a single reference write type: {target}")
+        raise place.error(
+            f"references: only for a list format ({_list_formats()}); for a single reference write type: {target}"
+        )
     if target not in resolved:
         raise place.error(f"references: unknown object {show(target)}; expected an API object of this model")
     key = resolved[target].primary_key

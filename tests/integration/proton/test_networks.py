@@ -279,6 +279,9 @@ SFC_ACCEPTED: dict[str, list[dict[str, Any]]] = {
     "servicefunctionclassifiers": [
         {"src_ip": "10.0.0.1", "dst_ip": "224.0.0.1", "dst_mac": "01:00:5e:00:00:01"},
         {"src_ip": "fe80::1", "dst_ip": "ff02::1", "l4_port": 1},
+        {"src_ip": "0.0.0.0", "dst_ip": "255.255.255.255", "dst_mac": "FFFF.FFFF.FFFF", "l4_port": 67},  # DHCP
+        {"src_ip": "::", "dst_ip": "ff02::1:ff00:1", "dst_mac": "33:33:ff:00:00:01"},  # address detection
+        {"dst_mac": "ff:ff:ff:ff:ff:ff"},  # ARP
     ],
     "servicefunctionchains": [{"sfc_service_functions": ""}],
     "servicefunctionpaths": [{"path_id": 2**24 - 1, "starting_index": 1}, {"path_id": 0, "sfc_encapsulation": ""}],
@@ -294,6 +297,15 @@ SFC_REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"src_ip": "224.0.0.1"}, "src_ip"),
         ({"src_mac": "01:00:5e:00:00:01"}, "src_mac"),
         ({"src_ip": "10.0.0.1", "dst_ip": "2001:db8::1"}, "dst_ip"),
+        ({"src_ip": "127.0.0.1"}, "src_ip"),
+        ({"src_ip": "255.255.255.255"}, "src_ip"),
+        ({"dst_ip": "127.0.0.1"}, "dst_ip"),
+        ({"dst_ip": "0.0.0.0"}, "dst_ip"),
+        ({"dst_ip": "::"}, "dst_ip"),
+        ({"dst_ip": "::ffff:10.0.0.1"}, "dst_ip"),
+        ({"dst_ip": "::ffff:224.0.0.1"}, "dst_ip"),
+        ({"src_mac": "ff:ff:ff:ff:ff:ff"}, "src_mac"),
+        ({"dst_mac": "00:00:00:00:00:00"}, "dst_mac"),
         ({"l4_port": 65536}, "l4_port"),
     ],
     "servicefunctionchains": [({"sfc_service_functions": "x"}, "sfc_service_functions")],
@@ -414,6 +426,21 @@ def test_a_segment_is_once_on_a_port(api):
 def test_a_path_identifier_is_once(sfc):
     sfc.made("servicefunctionpaths", path_id=4711)
     refused(sfc.post("servicefunctionpaths", path_id=4711), 409)
+
+
+def test_packets_of_a_chain_may_visit_a_function_again(sfc):
+    firewall, cache = (sfc.made("servicefunctions")["id"] for _ in range(2))
+    chain = sfc.made("servicefunctionchains", sfc_service_functions=f"{firewall}, {cache},{firewall}")
+    assert chain["sfc_service_functions"] == f"{firewall},{cache},{firewall}"
+    key = chain["id"]
+    assert sfc.put("servicefunctionchains", key, sfc_service_functions=f"{cache},{cache}").status_code == 200
+    refused(sfc.client.delete(f"{sfc.base}/servicefunctions/{cache}"), 409)
+    assert sfc.client.delete(f"{sfc.base}/servicefunctions/{firewall}").status_code == 204
+    hops = [sfc.made("servicepathhops", hop_id=place, sf_name=cache)["id"] for place in range(2)]
+    sfc.made("servicefunctionpaths", service_path_hops=",".join(hops))
+    # A hop is one place of a path: a function that is visited again is another hop.
+    error = refused(sfc.post("servicefunctionpaths", service_path_hops=f"{hops[0]},{hops[0]}"))
+    assert "is given twice" in error["message"]
 
 
 def test_of_many_at_once_one_gets_the_address(server, apis, api, make_server, view):

@@ -105,7 +105,9 @@ def test_a_rule_that_cannot_be_judged_is_refused_at_load(ruled, rules, message):
     [
         ("a: {type: string, address: unicast}", "address: only for format ipv4, ipv6, ip, ip-list, mac"),
         ("a: {type: integer, address: unicast}", "address: only for type string, and the type is integer"),
-        ("a: {type: string, format: ip, address: anycast}", "address: expected one of unicast, multicast"),
+        ("a: {type: string, format: ip, address: anycast}", "address: expected one of unicast, multicast, source"),
+        ("a: {type: string, format: ip, repeats: true}", "repeats: only for a list format (uuid-list, ip-list"),
+        ("a: {type: integer, repeats: true}", "repeats: only for type string, and the type is integer"),
         ("a: {type: integer, except: 3}", "except: expected a list of integers, got 3"),
         ("a: {type: string, except: [3]}", "except: only for type integer, and the type is string"),
         ("a: {type: integer, except: [3], default: 3}", "default: expected an integer -2147483648..2147483647, got 3"),

@@ -8,7 +8,7 @@ takes more; where an exact one would fill a page (IPv6), it leaves out spellings
 from __future__ import annotations
 
 from gluon.schema import Attribute, AttributeType
-from gluon.schema.addresses import MULTICAST, UNICAST
+from gluon.schema.addresses import DESTINATION, MULTICAST, SOURCE, UNICAST
 
 _HEX = "[0-9a-fA-F]"
 UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}|{_HEX}{{32}}"
@@ -53,24 +53,32 @@ _MAC = {
     "": f"{_HEX}{{2}}",
     UNICAST: f"{_HEX}[02468aceACE]",
     MULTICAST: f"{_HEX}[13579bdfBDF]",
+    SOURCE: f"{_HEX}[02468aceACE]",
+    DESTINATION: f"{_HEX}{{2}}",
 }
 """The first octet, by the kind of address."""
-_NO_MAC = "(?![0:.-]+$)(?![fF:.-]+$)"
-"""All zeros and the broadcast address are no interface's."""
+_NOT_ZEROS = "(?![0:.-]+$)"
+_NOT_BROADCAST = "(?![fF:.-]+$)"
 
 
-def _mac(first: str) -> str:
+def _mac(kind: str) -> str:
+    first, no_mac = _MAC[kind], _NOT_ZEROS if kind == DESTINATION else _NOT_ZEROS + _NOT_BROADCAST
     octet = f"{_HEX}{{2}}"
     shapes = [f"{first}(?:{separator}{octet}){{5}}" for separator in (":", "-")]
     shapes += [f"{first}{octet}(?:{separator}{octet}{octet}){{2}}" for separator in (r"\.", "-", ":")]
     shapes += [f"{first}{octet}{octet}[-:]{octet}{octet}{octet}", f"{first}(?:{octet}){{5}}"]
-    return f"{_NO_MAC}(?:{'|'.join(shapes)})"
+    return f"{no_mac}(?:{'|'.join(shapes)})"
 
 
 _IP = {
     "": {"ipv4": IPV4, "ipv6": _IPV6},
     UNICAST: {"ipv4": _UNICAST_V4, "ipv6": _UNICAST_V6},
     MULTICAST: {"ipv4": _MULTICAST_V4, "ipv6": _MULTICAST_V6},
+    SOURCE: {"ipv4": rf"{_UNICAST_V4}|0\.0\.0\.0", "ipv6": f"{_UNICAST_V6}|::"},
+    DESTINATION: {
+        "ipv4": rf"{_UNICAST_V4}|{_MULTICAST_V4}|255\.255\.255\.255",
+        "ipv6": f"{_UNICAST_V6}|{_MULTICAST_V6}",
+    },
 }
 _DIFFERENT = r"(?!(?:.*,)?([^,]+)(?:,.*)?,\1(?:,|$))"
 """No item of a list stands in it twice."""
@@ -82,7 +90,8 @@ def of(attribute: Attribute) -> str:
         return UUID
     single = _single(attribute.format.removesuffix("-list"), attribute.address)
     if single and attribute.is_list:
-        return f"{_DIFFERENT}(?:{single})(?:,(?:{single}))*"
+        different = "" if attribute.repeats else _DIFFERENT
+        return f"{different}(?:{single})(?:,(?:{single}))*"
     return single
 
 
@@ -93,7 +102,7 @@ def _single(format_name: str, kind: str) -> str:
         case "ip":
             return "|".join(_IP[kind].values())
         case "mac":
-            return _mac(_MAC[kind])
+            return _mac(kind)
         case "route-target" | "route-distinguisher":
             return ROUTE_TARGET
         case "uuid":

@@ -168,7 +168,7 @@ class ObjectRows:
         return list(self._connection.execute(select(self._key).where(*same).order_by(self._key)).scalars())
 
     def _add_links(self, link: Table, owner: str, attribute: str, value: Value) -> None:
-        targets = self.object_type.attributes[attribute].items(value)
+        targets = dict.fromkeys(self.object_type.attributes[attribute].items(value))  # a list may repeat an item
         if targets:
             self._connection.execute(insert(link), [{"owner": owner, "target": target} for target in targets])
 

@@ -98,6 +98,12 @@ means null; of plain text it is a value, and of numbers and booleans it is refus
 Of every object: a UUID is 32 hexadecimal digits, with hyphens or without (RFC 9562). `tenant_id` comes back as it was
 given, as Keystone writes it for instance, and never changes. An object that an attribute names exists, else 409
 (`reference_missing`).
+
+What is no rule, and why: two VpnServices may have a route distinguisher in common. A VPN is what its route targets
+make it (RFC 4364 section 4.3.1), so one VPN of two projects is two VpnServices, and all VRFs of a VPN may share a
+distinguisher (section 4.2); Neutron's bgpvpn takes it for that reason. A controller that can't have it twice, as
+OpenDaylight's, refuses the second one, and its `status_reason` says so. A hop is one place of one path, so a path names
+no ServicePathHop twice; a function that is visited again is another hop.
 """
 
 

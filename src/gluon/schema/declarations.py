@@ -217,7 +217,7 @@ def _read_subnet(place: Place, value: Any) -> Subnet:
 
 
 _RULES = {
-    "unique": ("unique", "unless", "source"),
+    "unique": ("unique", "unless", "nulls_equal", "source"),
     "range": ("range", "by", "values", "source"),
     "different": ("different", "source"),
     "same_family": ("same_family", "source"),
@@ -259,6 +259,11 @@ def _read_rule(place: Place, name: str, value: Any) -> Properties:
         many = "attributes" if fewest == 1 else "two or more attributes"
         raise place.error(
             f"rules: {name}: {kind}: expected a list of the names of {many}, none twice, got {show(names)}"
+        )
+    equal = rule.get("nulls_equal", [])
+    if not _are_names(equal, 0) or not set(equal) <= set(names):
+        raise place.at(rule, "nulls_equal").error(
+            f"rules: {name}: nulls_equal: expected a list of names out of {', '.join(names)}, got {show(equal)}"
         )
     return dict(rule)
 

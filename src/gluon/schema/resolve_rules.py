@@ -56,7 +56,7 @@ def _rule(item: MergedObject, declaration: RuleDeclaration, attributes: Mapping[
         unless = properties.get("unless", "")
         if unless:
             named.get(unless, _is_boolean, "unless to name a boolean")
-        return Unique(unique=unique, unless=unless, **shared)
+        return Unique(unique=unique, unless=unless, nulls_equal=tuple(properties.get("nulls_equal", ())), **shared)
     if "different" in properties:
         different = named.all(properties["different"], _has_one_value, "attributes of one value, no list and no JSON")
         kinds = {(attributes[name].type, attributes[name].format) for name in different}

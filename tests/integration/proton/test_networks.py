@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +29,14 @@ def server(shared_etcd, tmp_path_factory, request):
     made.start()
     yield made
     made.end()
+
+
+_FRESH = itertools.count(int(ipaddress.IPv4Address("10.2.0.1")))
+
+
+def fresh_address() -> str:
+    """One that no other object has."""
+    return str(ipaddress.IPv4Address(next(_FRESH)))
 
 
 class Api:
@@ -61,8 +71,8 @@ class Api:
         needed: dict[str, dict[str, Any]] = {
             "ports": {"mac_address": MAC},
             "vpnafconfigs": {"vrf_rt_value": f"65000:{uuid.uuid4().int % 2**31}", "vrf_rt_type": "both"},
-            "bgppeerings": {"local_ip_address": "10.1.0.1", "peer_ip_address": "10.1.0.2", "as_number": 65000},
-            "dataplanetunnels": {"local_tunnel_endpoint": "10.1.0.1", "remote_tunnel_endpoint": "10.1.0.2"},
+            "bgppeerings": {"local_ip_address": "10.1.0.1", "peer_ip_address": fresh_address(), "as_number": 65000},
+            "dataplanetunnels": {"local_tunnel_endpoint": "10.1.0.1", "remote_tunnel_endpoint": fresh_address()},
         }
         if plural == "interfaces":
             return {"port_id": self.port()}
@@ -428,6 +438,61 @@ def test_a_path_identifier_is_once(sfc):
     refused(sfc.post("servicefunctionpaths", path_id=4711), 409)
 
 
+def test_a_pair_of_addresses_is_once_a_session_and_once_a_tunnel(api):
+    for plural, near, far in (
+        ("bgppeerings", "local_ip_address", "peer_ip_address"),
+        ("dataplanetunnels", "local_tunnel_endpoint", "remote_tunnel_endpoint"),
+    ):
+        made = api.made(plural, **{**api.body(plural), near: "fd00::1", far: "fd00::2"})
+        again = {**api.body(plural), near: "FD00:0::1", far: "fd00::0.0.0.2"}
+        if plural == "bgppeerings":
+            again["as_number"] = 4200000000
+        error = refused(api.post(plural, **again), 409)
+        assert f"{made['id']} has {near} fd00::1 and {far} fd00::2 already" in error["message"]
+        other = api.made(plural, **{**again, far: "fd00::3"})
+        refused(api.put(plural, other["id"], **{far: "fd00::2"}), 409)
+
+
+def test_what_is_attached_is_attached_once(sfc):
+    function, forwarder, classifier = (
+        sfc.made(plural)["id"]
+        for plural in ("servicefunctions", "servicefunctionforwarders", "servicefunctionclassifiers")
+    )
+    other = sfc.made("servicefunctionforwarders")["id"]
+    for plural, named in (
+        ("sffsfbindings", {"service_function": function}),
+        ("sclsffbindings", {"service_function_classifier": classifier}),
+    ):
+        sfc.made(plural, service_function_forwarder=forwarder, **named)
+        assert refused(sfc.post(plural, service_function_forwarder=forwarder, **named), 409)["code"] == "duplicate"
+        sfc.made(plural, service_function_forwarder=other, **named)
+
+
+@pytest.mark.parametrize("plural", ["sfdataplanelocators", "sffdataplanelocators"])
+def test_a_locator_is_once_with_its_port_and_without_one(sfc, plural):
+    service = sfc.body(plural)["service_id"]
+
+    def post(status: int, **values: Any) -> httpx.Response:
+        answer = sfc.post(plural, interface_id=sfc.port(), service_id=service, **values)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    first = post(201, ipaddress="10.0.0.1").json()["interface_id"]
+    error = refused(post(409, ipaddress="10.0.0.1"), 409)
+    assert f"{first} has service_id {service}, ipaddress 10.0.0.1 and l4_port null already" in error["message"]
+    second = post(201, ipaddress="10.0.0.1", l4_port=4790).json()["interface_id"]
+    post(409, ipaddress="10.0.0.1", l4_port=4790)
+    refused(sfc.put(plural, second, l4_port=None), 409)
+    for _ in range(2):  # An address that is not set is no address.
+        post(201)
+        post(201, l4_port=4790)
+
+
+def test_vpns_may_share_a_route_distinguisher(api):
+    for _ in range(2):
+        api.made("vpns", route_distinguishers="65000:7")
+
+
 def test_packets_of_a_chain_may_visit_a_function_again(sfc):
     firewall, cache = (sfc.made("servicefunctions")["id"] for _ in range(2))
     chain = sfc.made("servicefunctionchains", sfc_service_functions=f"{firewall}, {cache},{firewall}")
@@ -535,9 +600,14 @@ def test_a_filter_is_as_strict_as_a_body(api, query, attribute):
 
 
 def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd, apis, make_server, tmp_path):
-    server = make_server(own_etcd, tmp_path / "old")
+    server = make_server(own_etcd, tmp_path / "old", service_list="net-l3vpn,ietf-sfc")
     server.start()
-    api = apis(server)
+    api, sfc = apis(server), apis(server, "ietf-sfc")
+    function = sfc.made("servicefunctions")["id"]
+    locators = [
+        sfc.made("sfdataplanelocators", interface_id=sfc.port(), service_id=function, ipaddress=f"10.0.0.{number}")
+        for number in (5, 6)
+    ]
     vpn, ports = api.vpn(), [api.port() for _ in range(2)]
     api.made("vpnafconfigs", vrf_rt_value="65000:5", vrf_rt_type="both")
     for number, port in enumerate(ports):
@@ -550,19 +620,23 @@ def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd
         connection.execute("UPDATE net_l3vpn_vpnbinding SET ipaddress = '10.0.0.9'")
         connection.execute("UPDATE net_l3vpn_port SET mac_address = '01:00:5e:00:00:01' WHERE id = ?", ports[:1])
         connection.execute("UPDATE net_l3vpn_bgppeering SET peer_ip_address = local_ip_address")
+        connection.execute("UPDATE ietf_sfc_sfdataplanelocator SET ipaddress = '10.0.0.9'")
     connection.close()
     server.start()
 
     def degraded() -> str:
         return str(server.ready()[1]["database"].get("degraded", ""))
 
-    until(lambda: "5 objects are not as the model wants" in degraded(), "the objects are found")
+    until(lambda: "7 objects are not as the model wants" in degraded(), "the objects are found")
     assert server.ready()[0] == 200
     log = server.log.read_text()
     for name in ("VpnAfConfig 65000:5", f"VpnBinding {ports[0]}", f"VpnBinding {ports[1]}", f"Port {ports[0]}"):
         assert f"{name} of net-l3vpn is not as its model wants it" in log
     assert "BGPPeering" in log
-    api = apis(server)
+    assert f"SfDataPlaneLocator {locators[0]['interface_id']} of ietf-sfc is not as its model wants it" in log
+    api, sfc = apis(server), apis(server, "ietf-sfc")
+    mended = sfc.put("sfdataplanelocators", locators[0]["interface_id"], l4_port=4790)
+    assert mended.status_code == 200
     # They are served, and what is not about the fault can be changed.
     assert api.get("vpnbindings/" + ports[0])["anycast"] is None  # which means false
     assert api.put("ports", ports[0], name="n", device_id="").status_code == 200

@@ -59,7 +59,13 @@ BAD = [
     ("r-1: {unique: [a]}", "rules: name: expected a letter"),
     ("r: {}", "rules: r: expected exactly one of unique, range, different, same_family, got none"),
     ("r: {unique: [a], different: [a, b]}", "got unique and different"),
-    ("r: {unique: [a], by: kind}", 'unknown property of a rule unique "by"; expected unique, unless, source'),
+    (
+        "r: {unique: [a], by: kind}",
+        'unknown property of a rule unique "by"; expected unique, unless, nulls_equal, source',
+    ),
+    ("r: {unique: [a], nulls_equal: [b]}", "rules: r: nulls_equal: expected a list of names out of a, got a list"),
+    ("r: {unique: [a], nulls_equal: a}", 'rules: r: nulls_equal: expected a list of names out of a, got "a"'),
+    ("r: {different: [a, b], nulls_equal: [a]}", 'unknown property of a rule different "nulls_equal"'),
     ("r: {unique: a}", 'rules: r: unique: expected a list of the names of attributes, none twice, got "a"'),
     ("r: {unique: []}", "rules: r: unique: expected a list of the names of attributes"),
     ("r: {unique: [a, a]}", "none twice"),
@@ -165,15 +171,17 @@ def test_rules_as_sentences(ruled):
         one: {unique: [a, b], unless: shared}
         two: {different: [a, b]}
         three: {same_family: [a, b]}
+        five: {unique: [a, n], nulls_equal: [n]}
         four: {range: n, by: kind, values: {x: 0, y: [1, 5]}}
     """)
     assert thing.sentences == (
         "no two have the same a and b, unless shared is true in all of them",
         "a and b are different",
         "a and b are of one family, IPv4 or IPv6",
+        "no two have the same a and n; an unset n counts as a value",
         "n by kind: x: 0; y: 1..5",
     )
-    assert [rule.name for rule in thing.unique] == ["one"]
+    assert [rule.name for rule in thing.unique] == ["one", "five"]
     assert isinstance(thing.unique[0], Unique)
 
 

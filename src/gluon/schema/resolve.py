@@ -238,7 +238,8 @@ def _check_bounds(place: Place, properties: Properties, format_name: str) -> Non
                 f"{name}: expected an integer {low}..{high} for format {format_name}, got {show(properties[name])}"
             )
     if properties.get("min", low) > properties.get("max", high):
-        raise place.error(f"min {properties.get('min', low)} is above max {properties.get('max', high)}")
+        most = properties.get("max", high)
+        raise place.error(f"min: expected an integer of at most {most}, which is max, got {properties.get('min', low)}")
 
 
 def _list_formats() -> str:
@@ -321,4 +322,4 @@ def _check_subnet(item: MergedObject, subnet: Subnet, attributes: Mapping[str, A
         is_right = attribute.type is AttributeType.INTEGER if role == "prefix" else attribute.format in _ADDRESS_FORMATS
         if not is_right:
             wanted = "type integer" if role == "prefix" else f"format {', '.join(_ADDRESS_FORMATS)}"
-            raise item.place.error(f"subnet: {role}: expected an attribute of {wanted}; {name} is not")
+            raise item.place.error(f"subnet: {role}: {name} does not fit; expected an attribute of {wanted}")

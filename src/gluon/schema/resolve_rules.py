@@ -40,7 +40,7 @@ class _Named:
         if attribute.read_only:
             raise self._declaration.place.error(f"{where}: {name} is read-only, nobody gives it a value")
         if not fits(attribute):
-            raise self._declaration.place.error(f"{where}: expected {expected}; {name} is none")
+            raise self._declaration.place.error(f"{where}: {name} does not fit; expected {expected}")
         return attribute
 
     def all(self, names: Iterable[str], fits: Callable[[Attribute], bool], expected: str) -> tuple[str, ...]:
@@ -61,7 +61,10 @@ def _rule(item: MergedObject, declaration: RuleDeclaration, attributes: Mapping[
         different = named.all(properties["different"], _has_one_value, "attributes of one value, no list and no JSON")
         kinds = {(attributes[name].type, attributes[name].format) for name in different}
         if len({type_ for type_, _ in kinds}) > 1:
-            raise declaration.place.error(f"rules: {declaration.name}: different: expected attributes of one type")
+            several = ", ".join(different)
+            raise declaration.place.error(
+                f"rules: {declaration.name}: different: {several} are of several types; expected attributes of one type"
+            )
         return Different(different=different, **shared)
     if "same_family" in properties:
         same = named.all(properties["same_family"], _is_address, f"attributes of format {', '.join(_ADDRESS_FORMATS)}")

@@ -53,6 +53,18 @@ def test_the_servers_own_demands_and_names(folder, capsys):
     (folder / "api.yaml").write_text(MODEL.replace("{name: bridge}}", "{name: bridge}" + policies))
     assert main(["model", "check", str(folder)]) == 1
     assert capsys.readouterr().out.count("would not be kept") == 2
+    (folder / "api.yaml").write_text(
+        MODEL.replace("name: l2", "name: other").replace(
+            "{name: bridge}}", "{name: bridge}, attributes: {a: {type: x}}" + policies
+        )
+    )
+    assert main(["model", "check", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "faults: 4" in said
+    assert said.count("would not be kept") == 2
+    assert 'unknown type "x"' in said
+    assert "expected l2 as the folder is called, got other" in said
+    (folder / "api.yaml").write_text(MODEL)
     renamed = folder.with_name("net-l3vpn")
     folder.rename(renamed)
     assert main(["model", "check", str(renamed)]) == 1

@@ -50,8 +50,8 @@ NUMBERS: Mapping[str, str] = {
     "mtu": "RFC 791, Neutron's mtu",
     "segmentation_id": "see the rule by segmentation_type",
     "subnet_prefix": "RFC 4632, RFC 4291",
-    "as_number": "RFC 6793, RFC 7607",
-    "peer_as_number": "RFC 6793, RFC 7607",
+    "as_number": "RFC 6793, RFC 7300, RFC 7607",
+    "peer_as_number": "RFC 6793, RFC 7300, RFC 7607",
     "l4_port": "RFC 768, RFC 9293",
     "starting_index": "RFC 8300",
     "path_id": "RFC 8300",
@@ -99,11 +99,13 @@ Of every object: a UUID is 32 hexadecimal digits, with hyphens or without (RFC 9
 given, as Keystone writes it for instance, and never changes. An object that an attribute names exists, else 409
 (`reference_missing`).
 
-What is no rule, and why: two VpnServices may have a route distinguisher in common. A VPN is what its route targets
+What is no rule, and why. Two VpnServices may have a route distinguisher in common. A VPN is what its route targets
 make it (RFC 4364 section 4.3.1), so one VPN of two projects is two VpnServices, and all VRFs of a VPN may share a
 distinguisher (section 4.2); Neutron's bgpvpn takes it for that reason. A controller that can't have it twice, as
 OpenDaylight's, refuses the second one, and its `status_reason` says so. A hop is one place of one path, so a path names
-no ServicePathHop twice; a function that is visited again is another hop.
+no ServicePathHop twice; a function that is visited again is another hop. A route target or route distinguisher may have
+AS 0 or any address before the colon: RFC 7607 and RFC 1122 are about paths and packets, and there it is only a number.
+A VM may have the address that bindings of the same VPN name as their gateway: it may be the router.
 """
 
 

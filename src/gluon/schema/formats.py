@@ -76,7 +76,7 @@ def project_id_spellings(text: str) -> tuple[str, str]:
 _HEX = "[0-9a-f][0-9a-f]"  # spelled out, it matches twice as fast as a repeated group
 _CANONICAL_MAC = re.compile(":".join([_HEX] * 6)).fullmatch
 MAC_PATTERN = (
-    "[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}"
+    "[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}"
     "|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"
     r"|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"
     "|[0-9A-Fa-f]{4}(?:-[0-9A-Fa-f]{4}){2}"
@@ -84,9 +84,11 @@ MAC_PATTERN = (
     "|[0-9A-Fa-f]{6}[-:][0-9A-Fa-f]{6}"
     "|[0-9A-Fa-f]{12}"
 )
-"""The common notations, as a regular expression: of the IEEE and of Unix, Cisco, Huawei, HP and PostgreSQL,
+"""The common notations, as a regular expression: of the IEEE and of Unix (BSD leaves leading zeros out), Cisco,
+Huawei, HP and PostgreSQL,
 and the bare digits."""
 _MAC = re.compile(MAC_PATTERN).fullmatch
+_OCTETS = 6
 _NO_HEX_DIGIT = re.compile(r"[:.-]")
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 
@@ -96,7 +98,9 @@ def any_mac(text: str) -> str:
     if not _CANONICAL_MAC(text):
         if not _MAC(text):
             raise Mismatch
-        digits = _NO_HEX_DIGIT.sub("", text.lower())
+        octets = text.lower().split(":")
+        whole = "".join(octet.zfill(2) for octet in octets) if len(octets) == _OCTETS else text.lower()
+        digits = _NO_HEX_DIGIT.sub("", whole)
         text = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
     if text == "00:00:00:00:00:00":
         raise Mismatch("all zeros is no address")

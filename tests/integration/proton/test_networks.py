@@ -130,6 +130,7 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
         {"mac_address": "c82a14044380"},
         {"mac_address": "02:00:00:00:00:01"},
         {"mac_address": "fe:16:3e:00:00:01"},
+        {"mac_address": "2:0:0:0:AA:5"},
         {"mtu": 68},
         {"mtu": 65535},
         {"profile": ""},
@@ -184,7 +185,8 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
     "bgppeerings": [
         {"local_ip_address": "2001:db8::1", "peer_ip_address": "2001:db8::2"},
         {"local_ip_address": "fe80::1", "peer_ip_address": "fe80::2"},
-        {"as_number": 4294967295},
+        {"as_number": 4294967294},
+        {"as_number": 65534, "peer_as_number": 65536},
         {"as_number": 1, "peer_as_number": 4200000000},
     ],
     "dataplanetunnels": [{"local_tunnel_endpoint": "2001:db8::1", "remote_tunnel_endpoint": "2001:db8::2"}],
@@ -270,6 +272,8 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"as_number": 0}, "as_number"),
         ({"as_number": 23456, "peer_as_number": 1}, "as_number"),
         ({"peer_as_number": 23456}, "peer_as_number"),
+        ({"as_number": 65535, "peer_as_number": 1}, "as_number"),
+        ({"peer_as_number": 4294967295}, "peer_as_number"),
         ({"peer_as_number": 4294967296}, "peer_as_number"),
         ({"local_ip_address": ""}, "local_ip_address"),
     ],
@@ -488,9 +492,12 @@ def test_a_locator_is_once_with_its_port_and_without_one(sfc, plural):
         post(201, l4_port=4790)
 
 
-def test_vpns_may_share_a_route_distinguisher(api):
+def test_what_is_no_rule(api):
     for _ in range(2):
-        api.made("vpns", route_distinguishers="65000:7")
+        vpn = api.made("vpns", route_distinguishers="65000:7")["id"]
+    api.made("vpnafconfigs", vrf_rt_value="0:7", vrf_rt_type="both")
+    api.made("vpnbindings", interface_id=api.port(), service_id=vpn, **at("10.0.0.5", 24, "10.0.0.1"))
+    api.made("vpnbindings", interface_id=api.port(), service_id=vpn, **at("10.0.0.1", 24))  # a VM that is the router
 
 
 def test_packets_of_a_chain_may_visit_a_function_again(sfc):
@@ -582,6 +589,8 @@ def test_filters_find_what_is_unset_and_take_alternatives(api):
     ("query", "attribute"),
     [
         ([("limit", "1"), ("limit", "2")], "limit"),
+        ([("limit", "01")], "limit"),
+        ([("limit", "4294967296")], "limit"),
         ([("marker", TENANT), ("marker", TENANT)], "marker"),
         ([("mtu", "1_500")], "mtu"),
         ([("mtu", "\u0661\u0665\u0660\u0660")], "mtu"),

@@ -54,7 +54,19 @@ def test_mac_addresses(octets, by, separator):
     agree(MACS, text)
 
 
-@pytest.mark.parametrize("text", ["ff:ff:ff:ff:ff:ff", "FFFF.FFFF.FFFF", "000000000000", "01-00-5E-00-00-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2:0:0:0:aa:5",
+        "1:0:5e:0:0:1",
+        "0:0:0:0:0:0",
+        "f:f:f:f:f:f",
+        "ff:ff:ff:ff:ff:ff",
+        "FFFF.FFFF.FFFF",
+        "000000000000",
+        "01-00-5E-00-00-01",
+    ],
+)
 def test_mac_addresses_of_special_meaning(text):
     agree(MACS, text)
 

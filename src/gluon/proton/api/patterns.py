@@ -50,21 +50,21 @@ _FROM_U16 = (
 ROUTE_TARGET = f"{_TO_U16}:{_TO_U32}|(?:{_FROM_U16}|{IPV4}):{_TO_U16}"
 
 _MAC = {
-    "": f"{_HEX}{{2}}",
-    UNICAST: f"{_HEX}[02468aceACE]",
-    MULTICAST: f"{_HEX}[13579bdfBDF]",
-    SOURCE: f"{_HEX}[02468aceACE]",
-    DESTINATION: f"{_HEX}{{2}}",
+    "": _HEX,
+    UNICAST: "[02468aceACE]",
+    MULTICAST: "[13579bdfBDF]",
+    SOURCE: "[02468aceACE]",
+    DESTINATION: _HEX,
 }
-"""The first octet, by the kind of address."""
+"""The second digit of the first octet, by the kind of address."""
 _NOT_ZEROS = "(?![0:.-]+$)"
 _NOT_BROADCAST = "(?![fF:.-]+$)"
 
 
 def _mac(kind: str) -> str:
-    first, no_mac = _MAC[kind], _NOT_ZEROS if kind == DESTINATION else _NOT_ZEROS + _NOT_BROADCAST
+    first, no_mac = _HEX + _MAC[kind], _NOT_ZEROS if kind == DESTINATION else _NOT_ZEROS + _NOT_BROADCAST
     octet = f"{_HEX}{{2}}"
-    shapes = [f"{first}(?:{separator}{octet}){{5}}" for separator in (":", "-")]
+    shapes = [f"{_HEX}?{_MAC[kind]}(?::{_HEX}{{1,2}}){{5}}", f"{first}(?:-{octet}){{5}}"]
     shapes += [f"{first}{octet}(?:{separator}{octet}{octet}){{2}}" for separator in (r"\.", "-", ":")]
     shapes += [f"{first}{octet}{octet}[-:]{octet}{octet}{octet}", f"{first}(?:{octet}){{5}}"]
     return f"{no_mac}(?:{'|'.join(shapes)})"

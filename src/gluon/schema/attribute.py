@@ -90,6 +90,8 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     """The attribute whose value is the default of this one."""
     address: str = ""
     """The kind of address that it takes, one of `gluon.schema.addresses.KINDS`; empty: any that the format takes."""
+    object_only: bool = False
+    """Of a `json` value: only an object will do."""
     repeats: bool = False
     """Of a list: an item may stand in it more than once."""
     immutable: bool = False
@@ -161,6 +163,8 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
 
     @property
     def _expected_text(self) -> str:
+        if self.object_only:
+            return f"a JSON object of at most {self.length} characters"
         if self.format == JSON:
             return f"a JSON object, list, number or boolean of at most {self.length} characters"
         if self.format:
@@ -214,7 +218,7 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
         if self.length is None:
             raise ValueError(f"string attribute {self.name} has no length; build it with parse_proton")
         if self.format == JSON:
-            return checks.json_check(self.length)
+            return checks.json_check(self.length, only_objects=self.object_only)
         if not self.format:
             return checks.text_check(self.length)
         canonical = (REPEATING if self.repeats else TEXT_FORMATS)[self.format].canonical

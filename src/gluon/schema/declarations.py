@@ -356,6 +356,7 @@ _PROPERTIES = {
     "default": ("a value", lambda _: True),
     "default_from": ("the name of an attribute", _is_text),
     "address": (f"one of {', '.join(KINDS)}", lambda value: value in KINDS),
+    "object_only": ("true or false", _is_boolean),
     "repeats": ("true or false", _is_boolean),
     "immutable": ("true or false", _is_boolean),
     "added": ("true or false", _is_boolean),

@@ -85,8 +85,7 @@ MAC_PATTERN = (
     "|[0-9A-Fa-f]{12}"
 )
 """The common notations, as a regular expression: of the IEEE and of Unix (BSD leaves leading zeros out), Cisco,
-Huawei, HP and PostgreSQL,
-and the bare digits."""
+Huawei, HP and PostgreSQL, and the bare digits."""
 _MAC = re.compile(MAC_PATTERN).fullmatch
 _OCTETS = 6
 _NO_HEX_DIGIT = re.compile(r"[:.-]")

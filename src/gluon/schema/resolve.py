@@ -29,6 +29,7 @@ _MAX_KEY_LENGTH = 255
 _OWNERS = {
     "length": (AttributeType.STRING,),
     "references": (AttributeType.STRING,),
+    "object_only": (AttributeType.STRING,),
     "repeats": (AttributeType.STRING,),
     "format": (AttributeType.STRING, AttributeType.INTEGER, AttributeType.UUID),
     "address": (AttributeType.STRING,),
@@ -197,17 +198,7 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
     attribute = structs.replace(_flags(declaration), type=type_, format=_format(place, type_, properties))
     match type_:
         case AttributeType.STRING:
-            length, address = properties.get("length", DEFAULT_LENGTH), properties.get("address", "")
-            attribute = structs.replace(
-                attribute, length=length, address=address, repeats=properties.get("repeats", False)
-            )
-            if attribute.repeats and not attribute.is_list:
-                raise place.error(f"repeats: only for a list format ({_list_formats()})")
-            if address and attribute.format not in ADDRESS_FORMATS:
-                raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
-            if "references" in properties:
-                _check_references(place, attribute, properties["references"], resolved)
-                attribute = structs.replace(attribute, reference=properties["references"])
+            attribute = _string(place, attribute, properties, resolved)
         case AttributeType.INTEGER:
             _check_bounds(place, properties, attribute.format)
             attribute = structs.replace(
@@ -221,6 +212,28 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
                 raise place.error("an enum without values; expected a list of strings")
             attribute = structs.replace(attribute, values=tuple(properties["values"]))
     return attribute
+
+
+def _string(
+    place: Place, attribute: Attribute, properties: Properties, resolved: Mapping[str, ObjectType]
+) -> Attribute:
+    attribute = structs.replace(
+        attribute,
+        length=properties.get("length", DEFAULT_LENGTH),
+        address=properties.get("address", ""),
+        object_only=properties.get("object_only", False),
+        repeats=properties.get("repeats", False),
+    )
+    if attribute.object_only and attribute.format != JSON:
+        raise place.error(f"object_only: only for format {JSON}")
+    if attribute.repeats and not attribute.is_list:
+        raise place.error(f"repeats: only for a list format ({_list_formats()})")
+    if attribute.address and attribute.format not in ADDRESS_FORMATS:
+        raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
+    if "references" not in properties:
+        return attribute
+    _check_references(place, attribute, properties["references"], resolved)
+    return structs.replace(attribute, reference=properties["references"])
 
 
 def _format(place: Place, type_: AttributeType, properties: Properties) -> str:

@@ -135,6 +135,8 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
         {"mtu": 65535},
         {"profile": ""},
         {"profile": {}},
+        {"profile": "null"},
+        {"profile": '{"a": [1]}'},
         {"device_id": "", "host_id": "", "device_owner": ""},
         {"vnic_type": ""},
         {"vnic_type": "remote-managed"},
@@ -202,6 +204,9 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"mtu": 67}, "mtu"),
         ({"mtu": 65536}, "mtu"),
         ({"vnic_type": "virtual"}, "vnic_type"),
+        ({"profile": 5}, "profile"),
+        ({"profile": [1]}, "profile"),
+        ({"profile": "true"}, "profile"),
         ({"tenant_id": ""}, "tenant_id"),
     ],
     "interfaces": [

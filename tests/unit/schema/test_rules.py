@@ -113,6 +113,7 @@ def test_a_rule_that_cannot_be_judged_is_refused_at_load(ruled, rules, message):
         ("a: {type: integer, address: unicast}", "address: only for type string, and the type is integer"),
         ("a: {type: string, format: ip, address: anycast}", "address: expected one of unicast, multicast, source"),
         ("a: {type: string, format: ip, repeats: true}", "repeats: only for a list format (uuid-list, ip-list"),
+        ("a: {type: string, object_only: true}", "object_only: only for format json"),
         ("a: {type: integer, repeats: true}", "repeats: only for type string, and the type is integer"),
         ("a: {type: integer, except: 3}", "except: expected a list of integers, got 3"),
         ("a: {type: string, except: [3]}", "except: only for type integer, and the type is string"),

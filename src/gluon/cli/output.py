@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import logging
 import os
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -62,6 +64,19 @@ class ShellFormatter(shell.ShellFormatter):
             if not wanted or column in wanted:
                 name = parsed_args.prefix + re.sub(r"\W", "_", column, flags=re.ASCII)
                 stdout.write(f"{name}={shell_quoted(str(value))}\n")
+
+
+class LogFormatter(logging.Formatter):
+    """A line for each message, as the servers' logs have it; a traceback follows below."""
+
+    def __init__(self) -> None:
+        """Times are in UTC."""
+        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line, in which nothing can act on a terminal or look like another line."""
+        return escaped(super().formatMessage(record))
 
 
 class CSVLister(commaseparated.CSVLister):

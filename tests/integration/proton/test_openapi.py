@@ -88,8 +88,9 @@ def test_every_answer_is_as_documented(operation, mode, server):
     )
     def check(case):
         response = case.call(base_url=server.root, timeout=20)
-        within = any(words in response.text for words in WITHIN_JSON)
-        case.validate_response(response, checks=[c for c in checks if not within or c is not positive_data_acceptance])
+        # A condition that is made up does not hold, and what is in a JSON value is seen by the server alone.
+        lenient = response.status_code == 412 or any(words in response.text for words in WITHIN_JSON)
+        case.validate_response(response, checks=[c for c in checks if not lenient or c is not positive_data_acceptance])
 
     check()
 

@@ -73,6 +73,15 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path):
         config.read("test", OPTIONS, ["--config-file", str(tmp_path)])
 
 
+@pytest.mark.parametrize("name", ["debug", "use_json"])
+def test_a_bad_boolean_names_its_file(tmp_path, name):
+    file = tmp_path / "bad.conf"
+    file.write_text(f"[DEFAULT]\n{name} = maybe\n")
+    with pytest.raises(StartFailed) as caught:
+        config.read("p", {"DEFAULT": config.LOG_OPTIONS}, ["--config-file", str(file)])
+    assert str(caught.value) == f"{file}: {name}: expected true or false, got 'maybe'"
+
+
 def test_what_the_command_line_takes(tmp_path):
     file = tmp_path / "gluon.conf"
     file.write_text("[DEFAULT]\nlog_level = WARNING\n")

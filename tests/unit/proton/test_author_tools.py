@@ -78,11 +78,14 @@ def test_no_model(tmp_path, capsys):
     assert "holds no api.yaml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["acme", "acme-sdn", "acme_2"])
-def test_a_new_backend_and_its_test(tmp_path, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "class_name"), [("acme", "AcmeBackend"), ("my-backend", "MyBackend"), ("backend", "BackendBackend")]
+)
+def test_a_new_backend_and_its_test(tmp_path, capsys, name, class_name):
     assert main(["backend", "new", name, "--directory", str(tmp_path)]) == 0
     [folder] = tmp_path.iterdir()
     assert str(folder) in capsys.readouterr().out
+    assert any(f"class {class_name}(Backend):" in file.read_text() for file in folder.iterdir())
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:randomly"],

@@ -42,7 +42,15 @@ WITHIN_JSON = ("beyond 64 bits", "NUL character")
 TEXT_BEYOND_JSON_SCHEMA = ("/test/v1.0/samples",)
 """Has attributes of formats that are no regular language, such as a network without bits beyond its prefix."""
 
-SCHEMA = schemathesis.openapi.from_dict(make_document(catalog.load(["net-l3vpn", "test"])))
+
+def without_conditions(document: dict) -> dict:
+    """The document without If-Match and If-None-Match: one that is made up never holds."""
+    for operation in (each for path in document["paths"].values() for each in path.values() if "responses" in each):
+        operation["parameters"] = [each for each in operation.get("parameters", []) if each["in"] != "header"]
+    return document
+
+
+SCHEMA = schemathesis.openapi.from_dict(without_conditions(make_document(catalog.load(["net-l3vpn", "test"]))))
 OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
 
 
@@ -88,9 +96,8 @@ def test_every_answer_is_as_documented(operation, mode, server):
     )
     def check(case):
         response = case.call(base_url=server.root, timeout=20)
-        # A condition that is made up does not hold, and what is in a JSON value is seen by the server alone.
-        lenient = response.status_code == 412 or any(words in response.text for words in WITHIN_JSON)
-        case.validate_response(response, checks=[c for c in checks if not lenient or c is not positive_data_acceptance])
+        within = any(words in response.text for words in WITHIN_JSON)
+        case.validate_response(response, checks=[c for c in checks if not within or c is not positive_data_acceptance])
 
     check()
 

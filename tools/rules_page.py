@@ -12,6 +12,7 @@ from gluon.proton.service.errors import Taken
 from gluon.schema import (
     Attribute,
     AttributeType,
+    CountsDown,
     Different,
     Mismatch,
     ObjectType,
@@ -105,6 +106,7 @@ distinguisher (section 4.2); Neutron's bgpvpn takes it for that reason. A contro
 OpenDaylight's, refuses the second one, and its `status_reason` says so. A hop is one place of one path, so a path names
 no ServicePathHop twice; a function that is visited again is another hop. A route target or route distinguisher may have
 AS 0 or any address before the colon: RFC 7607 and RFC 1122 are about paths and packets, and there it is only a number.
+The hops of a path are in the order of its list, whatever their hop_id.
 A VM may have the address that bindings of the same VPN name as their gateway: it may be the router.
 """
 
@@ -198,6 +200,8 @@ def _values_against(rule: Rule) -> dict[str, Value]:
         case Range():
             by, (_, high) = next((each for each in rule.ranges.items() if each[1] != (0, 0)), ("", (0, 0)))
             return {rule.by: by, rule.attribute: high + 1}
+        case CountsDown():
+            return {rule.attribute: 2, rule.along: "a,b,c"}
         case Different():
             return dict.fromkeys(rule.different, "10.0.0.1")
         case SameFamily():

@@ -147,6 +147,31 @@ class SameFamily(Rule, frozen=True, kw_only=True):
         return []
 
 
+class CountsDown(Rule, frozen=True, kw_only=True):
+    """An integer that is counted down by one at each item of a list reaches the last item above zero."""
+
+    attribute: str
+    along: str
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The integer and the list."""
+        return (self.attribute, self.along)
+
+    @property
+    def sentence(self) -> str:
+        """The rule, for people."""
+        return f"{self.attribute} is at least the number of items of {self.along}, at each of which it is counted down"
+
+    def problems(self, values: Mapping[str, Value]) -> list[Problem]:
+        """An integer that is used up before the last item."""
+        value, items = values[self.attribute], values[self.along]
+        count = len(items.split(",")) if isinstance(items, str) and items else 0
+        if not isinstance(value, int) or value >= count:
+            return []
+        return [Problem(self.attribute, f"expected at least {count}, one for each item of {self.along}, got {value}")]
+
+
 def _range(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low}..{high}"
 

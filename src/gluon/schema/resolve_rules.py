@@ -10,7 +10,7 @@ from gluon.schema.checks import show
 from gluon.schema.declarations import Properties, RuleDeclaration
 from gluon.schema.formats import JSON
 from gluon.schema.inheritance import MergedObject
-from gluon.schema.object_rules import Different, Range, Rule, SameFamily, Unique
+from gluon.schema.object_rules import CountsDown, Different, Range, Rule, SameFamily, Unique
 
 _ADDRESS_FORMATS = ("ip", "ipv4", "ipv6")
 
@@ -69,6 +69,10 @@ def _rule(item: MergedObject, declaration: RuleDeclaration, attributes: Mapping[
     if "same_family" in properties:
         same = named.all(properties["same_family"], _is_address, f"attributes of format {', '.join(_ADDRESS_FORMATS)}")
         return SameFamily(same_family=same, **shared)
+    if "counts_down" in properties:
+        attribute = named.get(properties["counts_down"], _is_integer, "counts_down to name an integer")
+        along = named.get(properties["along"], _is_list, "along to name a list")
+        return CountsDown(attribute=attribute.name, along=along.name, **shared)
     return _range(item, declaration, named, shared)
 
 
@@ -99,6 +103,10 @@ def _range(item: MergedObject, declaration: RuleDeclaration, named: _Named, shar
 
 def _has_one_value(attribute: Attribute) -> bool:
     return not attribute.is_list and attribute.format != JSON
+
+
+def _is_list(attribute: Attribute) -> bool:
+    return attribute.is_list
 
 
 def _is_boolean(attribute: Attribute) -> bool:

@@ -515,6 +515,9 @@ def test_packets_of_a_chain_may_visit_a_function_again(sfc):
     assert sfc.client.delete(f"{sfc.base}/servicefunctions/{firewall}").status_code == 204
     hops = [sfc.made("servicepathhops", hop_id=place, sf_name=cache)["id"] for place in range(2)]
     sfc.made("servicefunctionpaths", service_path_hops=",".join(hops))
+    error = refused(sfc.post("servicefunctionpaths", service_path_hops=",".join(hops), starting_index=1))
+    assert "starting_index: expected at least 2, one for each item of service_path_hops, got 1" in error["message"]
+    sfc.made("servicefunctionpaths", service_path_hops=",".join(hops), starting_index=2)
     # A hop is one place of a path: a function that is visited again is another hop.
     error = refused(sfc.post("servicefunctionpaths", service_path_hops=f"{hops[0]},{hops[0]}"))
     assert "is given twice" in error["message"]

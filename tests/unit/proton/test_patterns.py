@@ -71,6 +71,53 @@ def test_mac_addresses_of_special_meaning(text):
     agree(MACS, text)
 
 
+SAMPLE = catalog.load(["test"])["test"].objects["Sample"].attributes
+
+
+def of_format(name: str):
+    return next(a for a in SAMPLE.values() if a.format == name)
+
+
+@given(
+    year=st.integers(2, 9998),
+    rest=st.tuples(st.integers(0, 13), st.integers(0, 32), st.integers(0, 24), st.integers(0, 60), st.integers(0, 60)),
+    fraction=st.sampled_from(["", ".5", ".123456", ".1234560", ".1234567"]),
+    offset=st.sampled_from(["Z", "z", "+00:00", "-23:59", "+24:00", ""]),
+)
+def test_dates(year, rest, fraction, offset):
+    month, day, hour, minute, second = rest
+    text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{offset}"
+    agree([of_format("date-time")], text)
+
+
+@pytest.mark.parametrize("year", ["1900", "2000", "2023", "2024", "2100", "2400", "9996"])
+def test_leap_days(year):
+    agree([of_format("date-time")], f"{year}-02-29T00:00:00Z")
+
+
+@given(text=st.one_of(st.emails(), st.from_regex(re.compile(patterns.EMAIL), fullmatch=True)))
+def test_email_addresses(text):
+    if len(text) <= 200:
+        agree([of_format("email")], text)
+
+
+@given(text=st.from_regex(re.compile(patterns.URI), fullmatch=True))
+def test_uris(text):
+    assert len(text) > 200 or accepts(of_format("uri"), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://example.com/a?b=c#d", "urn:isbn:0451450523", "mailto:a@example.com", "http://[2001:db8::1]:8080/",
+        "http://example.com:65535", "http://a b/", "http://u@h/x:y", "file:///etc/x",
+        "http://[::1", "http://example.com:65536/", "/relative",
+    ],
+)  # fmt: skip
+def test_common_uris(text):
+    agree([of_format("uri")], text)
+
+
 def test_a_list_repeats_an_item_where_the_model_says_so():
     chain = catalog.load(["ietf-sfc"])["ietf-sfc"].objects["ServiceFunctionChain"].attributes["sfc_service_functions"]
     targets = L3VPN["VpnService"].attributes["ipv4_family"]

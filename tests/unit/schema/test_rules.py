@@ -57,7 +57,7 @@ def problems(object_type, values, existing=None) -> dict[str, str]:
 BAD = [
     ("r: 1", "rules: r: expected a mapping, got 1"),
     ("r-1: {unique: [a]}", "rules: name: expected a letter"),
-    ("r: {}", "rules: r: expected exactly one of unique, range, different, same_family, got none"),
+    ("r: {}", "rules: r: expected exactly one of unique, range, different, same_family, counts_down, got none"),
     ("r: {unique: [a], different: [a, b]}", "got unique and different"),
     (
         "r: {unique: [a], by: kind}",
@@ -93,6 +93,9 @@ BAD = [
     ),
     ("r: {range: a, by: kind, values: {x: 1}}", "rules: r: a does not fit; expected range to name an integer"),
     ("r: {range: n, by: a, values: {x: 1}}", "rules: r: a does not fit; expected by to name an enum"),
+    ("r: {counts_down: n}", "rules: r: along: expected the name of an attribute, got null"),
+    ("r: {counts_down: a, along: list}", "rules: r: a does not fit; expected counts_down to name an integer"),
+    ("r: {counts_down: n, along: a}", "rules: r: a does not fit; expected along to name a list"),
     ("r: null", "rules: r: there is no such rule to drop; none is inherited"),
 ]
 
@@ -172,6 +175,7 @@ def test_rules_as_sentences(ruled):
         one: {unique: [a, b], unless: shared}
         two: {different: [a, b]}
         three: {same_family: [a, b]}
+        six: {counts_down: n, along: list}
         five: {unique: [a, n], nulls_equal: [n]}
         four: {range: n, by: kind, values: {x: 0, y: [1, 5]}}
     """)
@@ -179,6 +183,7 @@ def test_rules_as_sentences(ruled):
         "no two have the same a and b, unless shared is true in all of them",
         "a and b are different",
         "a and b are of one family, IPv4 or IPv6",
+        "n is at least the number of items of list, at each of which it is counted down",
         "no two have the same a and n; an unset n counts as a value",
         "n by kind: x: 0; y: 1..5",
     )
@@ -198,6 +203,16 @@ def test_range(ruled, kind, n):
     if found:
         expected = "0" if kind == "x" else "an integer 10..20"
         assert found == {"n": f"expected {expected} where kind is {kind}, got {n}"}
+
+
+@given(n=st.none() | st.integers(0, 4), count=st.integers(0, 4))
+def test_counts_down(ruled, n, count):
+    thing = ruled("r: {counts_down: n, along: list}")
+    items = ", ".join(f"10.0.0.{number}" for number in range(count))
+    found = problems(thing, {"tenant_id": TENANT, "n": n, "list": items})
+    assert found == (
+        {} if n is None or n >= count else {"n": f"expected at least {count}, one for each item of list, got {n}"}
+    )
 
 
 addresses = st.ip_addresses().map(str).filter(lambda text: "ffff:" not in text)

@@ -225,10 +225,11 @@ def _text(attribute: Attribute, *, answer: bool) -> Schema:
     if answer and attribute.type is AttributeType.UUID and not attribute.format:
         return {"type": "string", "format": "uuid"}
     length = {} if attribute.length is None else {"maxLength": attribute.length}
-    pattern = patterns.of(attribute)
+    pattern = "" if answer and attribute.format in patterns.UNBOUNDED else patterns.of(attribute)
     if pattern:
         # Generators of values can seldom satisfy both, and the pattern of a single value says it already.
-        return {"type": "string", "pattern": f"^(?:{pattern})$", **(length if attribute.is_list else {})}
+        is_unbounded = attribute.is_list or attribute.format in patterns.UNBOUNDED
+        return {"type": "string", "pattern": f"^(?:{pattern})$", **(length if is_unbounded else {})}
     if attribute.format:
         return {"type": "string", "format": attribute.format, **length}
     if attribute.primary:

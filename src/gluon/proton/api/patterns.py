@@ -70,6 +70,27 @@ def _mac(kind: str) -> str:
     return f"{no_mac}(?:{'|'.join(shapes)})"
 
 
+_LONG, _SHORT = "0[13578]|1[02]", "0[469]|11"
+_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY = (
+    f"(?:{_LEAP}-02-29|[0-9]{{4}}-(?:(?:{_LONG})-(?:0[1-9]|[12][0-9]|3[01])"
+    f"|(?:{_SHORT})-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])))"
+)
+_HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+# In the first and the last year UTC may be another year, which there is none of.
+DATE_TIME = rf"(?!000[01]|9999){_DAY}[Tt]{_HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,6}}0*)?(?:[Zz]|[+-]{_HOUR_MINUTE})"
+
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL = rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*"
+
+_URI_CHARACTER = "(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+_HOST = rf"(?:[A-Za-z0-9._~-]*|\[(?:{_IPV6})\])"
+_AUTHORITY = rf"//(?:[A-Za-z0-9._~-]+@)?{_HOST}(?::{_TO_U16})?(?:[/?]{_URI_CHARACTER}*)?"
+URI = f"[A-Za-z][A-Za-z0-9+.-]*:(?:{_AUTHORITY}|(?!//){_URI_CHARACTER}+)(?:#{_URI_CHARACTER}*)?"
+
+UNBOUNDED = ("date-time", "email", "uri")
+"""The formats of a single value whose expression does not say how long it may be."""
+
 _IP = {
     "": {"ipv4": IPV4, "ipv6": _IPV6},
     UNICAST: {"ipv4": _UNICAST_V4, "ipv6": _UNICAST_V6},
@@ -103,9 +124,15 @@ def _single(format_name: str, kind: str) -> str:
             return "|".join(_IP[kind].values())
         case "mac":
             return _mac(kind)
-        case "route-target" | "route-distinguisher":
-            return ROUTE_TARGET
-        case "uuid":
-            return UUID
         case _:
-            return ""
+            return _OTHERS.get(format_name, "")
+
+
+_OTHERS = {
+    "route-target": ROUTE_TARGET,
+    "route-distinguisher": ROUTE_TARGET,
+    "uuid": UUID,
+    "date-time": DATE_TIME,
+    "email": EMAIL,
+    "uri": URI,
+}

@@ -179,7 +179,7 @@ def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]
             for name in written:
                 if section == "DEFAULT" and name in OPTIONS_OF_2017:
                     raise StartFailed(f"{file}: [DEFAULT] {name}: {OPTIONS_OF_2017[name]}")
-                if name.replace("-", "_") not in known[section]:
+                if name not in known[section]:
                     raise StartFailed(f"{file}: [{section}] has no option {name}{_meant(name, known[section])}")
 
 

@@ -82,6 +82,12 @@ def test_a_bad_boolean_names_its_file(tmp_path, name):
     assert str(caught.value) == f"{file}: {name}: expected true or false, got 'maybe'"
 
 
+def test_a_name_of_the_command_line_is_no_name_of_a_file(tmp_path):
+    # oslo.config would pass over it, so the log would stay as it was.
+    with pytest.raises(StartFailed, match="has no option use-json; did you mean use_json"):
+        read(tmp_path, "[DEFAULT]\nuse-json = true\n")
+
+
 def test_what_the_command_line_takes(tmp_path):
     file = tmp_path / "gluon.conf"
     file.write_text("[DEFAULT]\nlog_level = WARNING\n")

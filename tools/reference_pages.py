@@ -41,7 +41,16 @@ Objects come in the order of their keys.
 |---|---|---|
 | `ETag` | answers | names the state of the object |
 | `If-Match` | PUT, DELETE | the change is made only if the object is still in that state; otherwise 412 |
+| `If-None-Match` | GET | the object is sent only if it is in another state; otherwise 304 |
+| `If-Unmodified-Since` | PUT, DELETE | refused (412), but for beside `If-Match` |
 | `X-Openstack-Request-Id` | requests, answers | the id under which the servers log the request; optional |
+
+`If-Match` takes ETags, `revision_number=<n>` as in Neutron, or `*`. A date can't tell two changes of one
+second apart, so it would protect from nothing.
+
+A request id is `req-` and a UUID; anything else is replaced by a new one, which the answer has. A shim's log
+has an id that the client gave in each line about the change. Lines about a deletion have none, since etcd has
+nothing of the object any more that could carry it.
 
 ## Changes
 

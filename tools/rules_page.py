@@ -12,6 +12,7 @@ from gluon.proton.service.errors import Taken
 from gluon.schema import (
     Attribute,
     AttributeType,
+    CountsDown,
     Different,
     Mismatch,
     ObjectType,
@@ -36,18 +37,22 @@ FORMATS: Mapping[str, tuple[str, str]] = {
 }
 """Of each format: where it comes from, and a value that it refuses."""
 
-KINDS: Mapping[str, tuple[str, str]] = {
-    "ip": ("RFC 1122, RFC 4291, RFC 6890", "224.0.0.1"),
-    "mac": ("its group bit", "01:00:5e:00:00:01"),
+KINDS: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("ip", "unicast"): ("RFC 1122, RFC 4291, RFC 6890", "224.0.0.1"),
+    ("mac", "unicast"): ("its group bit", "01:00:5e:00:00:01"),
+    ("ip", "source"): ("RFC 1122, RFC 2131, RFC 4862", "224.0.0.1"),
+    ("mac", "source"): ("its group bit", "01:00:5e:00:00:01"),
+    ("ip", "destination"): ("RFC 1122, RFC 919, RFC 4291", "127.0.0.1"),
+    ("mac", "destination"): ("frames to all, RFC 894", "00:00:00:00:00:00"),
 }
-"""The same of the unicast addresses of a format."""
+"""The same of a kind of address of a format."""
 
 NUMBERS: Mapping[str, str] = {
     "mtu": "RFC 791, Neutron's mtu",
     "segmentation_id": "see the rule by segmentation_type",
     "subnet_prefix": "RFC 4632, RFC 4291",
-    "as_number": "RFC 6793, RFC 7607",
-    "peer_as_number": "RFC 6793, RFC 7607",
+    "as_number": "RFC 6793, RFC 7300, RFC 7607",
+    "peer_as_number": "RFC 6793, RFC 7300, RFC 7607",
     "l4_port": "RFC 768, RFC 9293",
     "starting_index": "RFC 8300",
     "path_id": "RFC 8300",
@@ -94,6 +99,15 @@ means null; of plain text it is a value, and of numbers and booleans it is refus
 Of every object: a UUID is 32 hexadecimal digits, with hyphens or without (RFC 9562). `tenant_id` comes back as it was
 given, as Keystone writes it for instance, and never changes. An object that an attribute names exists, else 409
 (`reference_missing`).
+
+What is no rule, and why. Two VpnServices may have a route distinguisher in common. A VPN is what its route targets
+make it (RFC 4364 section 4.3.1), so one VPN of two projects is two VpnServices, and all VRFs of a VPN may share a
+distinguisher (section 4.2); Neutron's bgpvpn takes it for that reason. A controller that can't have it twice, as
+OpenDaylight's, refuses the second one, and its `status_reason` says so. A hop is one place of one path, so a path names
+no ServicePathHop twice; a function that is visited again is another hop. A route target or route distinguisher may have
+AS 0 or any address before the colon: RFC 7607 and RFC 1122 are about paths and packets, and there it is only a number.
+The hops of a path are in the order of its list, whatever their hop_id.
+A VM may have the address that bindings of the same VPN name as their gateway: it may be the router.
 """
 
 
@@ -139,9 +153,11 @@ def _origin(attribute: Attribute) -> tuple[str, Value]:
             return ENUMS[attribute.name], "x"
         case _ if attribute.format:
             source, bad = FORMATS[attribute.format]
+            if attribute.repeats:
+                source += "; RFC 7665 section 2.2: a chain may visit a function again"
             if not attribute.address:
                 return source, bad
-            kind, bad = KINDS[attribute.format]
+            kind, bad = KINDS[attribute.format, attribute.address]
             return f"{source}; {kind}", bad
         case _:
             return "", ""
@@ -184,6 +200,8 @@ def _values_against(rule: Rule) -> dict[str, Value]:
         case Range():
             by, (_, high) = next((each for each in rule.ranges.items() if each[1] != (0, 0)), ("", (0, 0)))
             return {rule.by: by, rule.attribute: high + 1}
+        case CountsDown():
+            return {rule.attribute: 2, rule.along: "a,b,c"}
         case Different():
             return dict.fromkeys(rule.different, "10.0.0.1")
         case SameFamily():

@@ -16,7 +16,7 @@ from cliff.commandmanager import CommandManager
 from gluon.cli.commands import Help, PartlyDone, ProtonList, check_command, commands_of, write_help
 from gluon.cli.completion import Complete
 from gluon.cli.global_options import GlobalOptions, has_late, moved_before, server_url
-from gluon.cli.output import OutputFailed, SafeStream
+from gluon.cli.output import LogFormatter, OutputFailed, SafeStream
 from gluon.cli.port_binding_commands import port_binding_commands
 from gluon.contract.rest import Resource
 from gluon.distribution import version
@@ -56,6 +56,7 @@ class ProtonClient(cliff.app.App):
         self.failure: BaseException | None = None
         """What ended the command; the exit code depends on it."""
         self._console: logging.Handler | None = None
+        self._log: logging.Handler | None = None
 
     def run(self, argv: list[str]) -> int:
         """Runs one command and returns the exit code."""
@@ -70,15 +71,31 @@ class ProtonClient(cliff.app.App):
             self._console = logging.StreamHandler(self.stderr)
             logging.getLogger().addHandler(self._console)
         self._console.setLevel(level)
+        least = min(level, logging.INFO) if self._open_log() else level
         for name in ("protonclient", "httpx", "httpcore"):
-            logging.getLogger(name).setLevel(level)
+            logging.getLogger(name).setLevel(least)
+
+    def _open_log(self) -> bool:
+        """Whether messages go to a file as well; it is opened when it is first named."""
+        name = self.options.log_file
+        if name and self._log is None:
+            try:
+                self._log = logging.FileHandler(name, encoding="utf-8", errors="backslashreplace")
+            except OSError as error:
+                self.parser.error(f"--log-file: cannot write {name!r}: {error.strerror}")
+            self._log.setFormatter(LogFormatter())
+            logging.getLogger().addHandler(self._log)
+        return self._log is not None
 
     def close(self) -> None:
         """Closes the connections and stops logging."""
         if self._client:
             self._client.close()
-        if self._console:
-            logging.getLogger().removeHandler(self._console)
+        for handler in (self._console, self._log):
+            if handler:
+                logging.getLogger().removeHandler(handler)
+        if self._log:
+            self._log.close()
 
     def initialize_app(self, argv: list[str]) -> None:
         """Writes the help for --help, with or without a server; refuses to run without a command."""

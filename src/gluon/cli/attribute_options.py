@@ -18,6 +18,22 @@ _DEST = "attribute:"
 """Before an attribute's name in the namespace, so that it can't meet an option of the command."""
 
 
+class Once(argparse.Action):
+    """Stores a value, and refuses a second one: argparse would take the last."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse's
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002 - argparse's
+    ) -> None:
+        """Takes the value of an option."""
+        if getattr(namespace, self.dest, None) is not None:
+            raise argparse.ArgumentError(self, "given twice; give one value")
+        setattr(namespace, self.dest, values)
+
+
 def settable(resource: Resource) -> list[Attribute]:
     """The attributes that a create may name."""
     return [a for a in resource.attributes if not a.read_only]
@@ -56,6 +72,7 @@ def add_attribute_options(
             "metavar": f"<{placeholder(attribute)}>",
             "type": _parser_of(attribute),
             "choices": attribute.values or None,
+            "action": Once,
             "required": required,
             "default": argparse.SUPPRESS,
             "help": _help(attribute, creating=creating).replace("%", "%%"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from cliff.help import HelpCommand
 from gluon.cli import attribute_options as options
 from gluon.cli import names
 from gluon.cli.columns import all_columns, check_columns, row, short_columns, sort_rows
-from gluon.cli.output import ShellFormatter
+from gluon.cli.output import CSVLister, ShellFormatter
 from gluon.contract.rest import Resource
 from gluon.schema import Value
 from gluon.sdk import Client, ClientError, RequestRefused, UsageError
@@ -221,6 +222,11 @@ class ListCommand(BaseCommand, lister.Lister):
     # cliff sorts the cells that are shown, and stops at the first null among numbers.
     need_sort_by_cliff = False
 
+    def _load_formatter_plugins(self) -> Any:
+        plugins = super()._load_formatter_plugins()
+        plugins["csv"].obj = CSVLister()
+        return plugins
+
     def result(
         self,
         arguments: argparse.Namespace,
@@ -256,8 +262,16 @@ class List(ResourceCommand, ListCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> Sequence[str]:
         """`--long`, `--limit`, `--marker`, and one filter an attribute."""
         parser.add_argument("--long", action="store_true", help="show all attributes")
-        parser.add_argument("--limit", metavar="<n>", type=_limit, help="at most so many; default all")
-        parser.add_argument("--marker", metavar="<key>", type=options.unicode_text, help="only those after this key")
+        parser.add_argument(
+            "--limit", metavar="<n>", type=_limit, action=options.Once, help="at most so many; default all"
+        )
+        parser.add_argument(
+            "--marker",
+            metavar="<key>",
+            type=options.unicode_text,
+            action=options.Once,
+            help="only those after this key",
+        )
         options.add_attribute_options(parser, options.filterable(self.resource))
         return ()
 
@@ -357,6 +371,6 @@ def check_command(app: App, words: Sequence[str]) -> None:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[1-9][0-9]{0,18}", text):
         raise argparse.ArgumentTypeError(f"expected an integer above 0, got {text!r}")
     return int(text)

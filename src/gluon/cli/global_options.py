@@ -15,7 +15,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 2705
 MAX_PORT = 65535
 
-WITH_VALUE = ("--host", "--port", "--api", "--timeout")
+WITH_VALUE = ("--host", "--port", "--api", "--timeout", "--log-file")
 WITHOUT_VALUE = ("--version", "--verbose", "--quiet", "--debug", "-q")
 """All of them but `--help`, which a command has too."""
 
@@ -37,6 +37,7 @@ exit codes:
   70   a fault in protonclient
   74   standard output can't be written; what the command did is done
   130  interrupted
+  141  nobody reads standard output any more; what the command did is done
 """
 
 
@@ -75,6 +76,9 @@ class GlobalOptions(argparse.ArgumentParser):
             "-q", "--quiet", dest="verbose_level", action="store_const", const=0, help="only results and errors"
         )
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        self.add_argument(
+            "--log-file", metavar="<file>", help="append messages and each request to this file, with their time"
+        )
 
     def _add_server_options(self) -> None:
         self.add_argument(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import logging
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from cliff.formatters import shell
+from cliff.formatters import commaseparated, shell
 
 from gluon.terminal import SHORT, escaped, is_harmful
 
@@ -61,6 +64,38 @@ class ShellFormatter(shell.ShellFormatter):
             if not wanted or column in wanted:
                 name = parsed_args.prefix + re.sub(r"\W", "_", column, flags=re.ASCII)
                 stdout.write(f"{name}={shell_quoted(str(value))}\n")
+
+
+class LogFormatter(logging.Formatter):
+    """A line for each message, as the servers' logs have it; a traceback follows below."""
+
+    def __init__(self) -> None:
+        """Times are in UTC."""
+        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line, in which nothing can act on a terminal or look like another line."""
+        return escaped(super().formatMessage(record))
+
+
+class CSVLister(commaseparated.CSVLister):
+    """cliff's, but a backslash is a character as any other (RFC 4180): cliff doubles each."""
+
+    def emit_list(
+        self,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+        stdout: TextIO,
+        parsed_args: argparse.Namespace,
+    ) -> None:
+        """Writes the header and a line for each row."""
+        quoting = self.QUOTE_MODES[parsed_args.quote_mode]
+        # Without quotes nothing else can stand before a comma that belongs to a value.
+        escape = "\\" if quoting == csv.QUOTE_NONE else None
+        writer = csv.writer(stdout, quoting=quoting, lineterminator=os.linesep, escapechar=escape)
+        writer.writerow(column_names)
+        writer.writerows(data)
 
 
 class SafeStream:

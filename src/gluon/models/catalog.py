@@ -5,7 +5,7 @@ A model directory holds a folder for each proton, named like it, with its model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gluon.schema import ModelError, Proton, find_faults, parse_proton
@@ -52,23 +52,26 @@ def load(names: Sequence[str], model_dirs: Sequence[Path] = ()) -> dict[str, Pro
     return {name: _load(name, files[name]) for name in wanted}
 
 
-def faults(file: Path) -> list[ModelError]:
+def faults(file: Path, further: Callable[[Proton], Iterable[ModelError]]) -> list[ModelError]:
     """All faults of one model at once; a load ends at the first one.
 
     Args:
         file: an `api.yaml` in the folder of its proton.
+        further: what else is wrong with a proton that is right by the modelling language.
     """
+    name = file.resolve().parent.name
+
+    def demands(proton: Proton) -> Iterator[ModelError]:
+        if proton.name != name:
+            yield _misnamed(file, name, proton)
+        yield from further(proton)
+
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         return [ModelError(f"cannot read the model: {error}", file=str(file))]
-    found = find_faults(str(file), text, lambda imported: _read_import(file, imported))
-    if not found:
-        try:
-            _load(file.resolve().parent.name, file)
-        except ModelError as error:
-            found.append(error)
-    shipped = SHIPPED / file.resolve().parent.name / MODEL_FILE
+    found = find_faults(str(file), text, lambda imported: _read_import(file, imported), demands)
+    shipped = SHIPPED / name / MODEL_FILE
     if shipped.exists() and shipped != file.resolve():
         found.append(ModelError(f"a proton of this name is already in {shipped}; rename this one", file=str(file)))
     return found
@@ -101,8 +104,12 @@ def _load(name: str, file: Path) -> Proton:
         raise ModelError(f"cannot read the model: {error}", file=str(file)) from error
     proton = parse_proton(str(file), text, read_import)
     if proton.name != name:
-        raise ModelError(f"info: name: expected {name} as the folder is called, got {proton.name}", file=str(file))
+        raise _misnamed(file, name, proton)
     return proton
+
+
+def _misnamed(file: Path, name: str, proton: Proton) -> ModelError:
+    return ModelError(f"info: name: expected {name} as the folder is called, got {proton.name}", file=str(file))
 
 
 def _read_import(importer: Path, imported: str) -> str:

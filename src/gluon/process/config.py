@@ -13,15 +13,29 @@ from gluon.distribution import version
 from gluon.process.logs import LogSettings
 from gluon.process.run import StartFailed
 
+
+class _Flag(cfg.BoolOpt):
+    """A boolean of the command line; where a file has a bad value, oslo.config would not say which file."""
+
+    def _get_from_namespace(self, namespace: Any, group_name: str | None) -> tuple[Any, Any]:
+        value, place = super()._get_from_namespace(namespace, group_name)
+        try:
+            self.type(value)
+        except ValueError as error:
+            where = f"{place.detail}: " if place is not None and place.detail else ""
+            raise StartFailed(f"{where}{self.dest}: expected true or false, got {value!r}") from error
+        return value, place
+
+
 CLI_OPTIONS: list[cfg.Opt] = [
-    cfg.BoolOpt("debug", default=False, help="Log at level DEBUG, whatever log_level says."),
+    _Flag("debug", default=False, help="Log at level DEBUG, whatever log_level says."),
     cfg.StrOpt(
         "log-file",
         default="",
         deprecated_name="logfile",
         help="File that messages are appended to; it may be moved away by logrotate. Empty: standard output.",
     ),
-    cfg.BoolOpt("use-json", default=False, help="Log one JSON object a line instead of text."),
+    _Flag("use-json", default=False, help="Log one JSON object a line instead of text."),
 ]
 """Options of the command line as well: `--debug`, `--log-file` and its name of 2017, `--logfile`, `--use-json`."""
 
@@ -165,7 +179,7 @@ def refuse_unknown(conf: cfg.ConfigOpts, options: Mapping[str, Iterable[cfg.Opt]
             for name in written:
                 if section == "DEFAULT" and name in OPTIONS_OF_2017:
                     raise StartFailed(f"{file}: [DEFAULT] {name}: {OPTIONS_OF_2017[name]}")
-                if name.replace("-", "_") not in known[section]:
+                if name not in known[section]:
                     raise StartFailed(f"{file}: [{section}] has no option {name}{_meant(name, known[section])}")
 
 

@@ -9,7 +9,7 @@ from gluon.schema.checks import Value
 from gluon.schema.errors import InvalidAttributes, ModelError, Problem
 from gluon.schema.faults import find_faults
 from gluon.schema.formats import Mismatch
-from gluon.schema.object_rules import Different, Range, Rule, SameFamily, Unique
+from gluon.schema.object_rules import CountsDown, Different, Range, Rule, SameFamily, Unique
 from gluon.schema.parse import parse_proton
 from gluon.schema.subnets import Subnet
 from gluon.schema.types import (
@@ -30,6 +30,7 @@ __all__ = [
     "Attribute",
     "AttributeType",
     "Base",
+    "CountsDown",
     "Different",
     "Info",
     "InvalidAttributes",

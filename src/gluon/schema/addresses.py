@@ -10,20 +10,26 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from gluon.schema.formats import Mismatch
+from gluon.schema.formats import Mismatch, any_mac
 
 UNICAST = "unicast"
 """One machine's: what an interface, a peer or the end of a tunnel can have."""
 MULTICAST = "multicast"
 """A group's."""
+SOURCE = "source"
+"""What the source of a packet can be, for what matches packets: one machine, or one that has no address yet."""
+DESTINATION = "destination"
+"""What the destination of a packet can be: one machine, a group, or all machines of a link."""
 
-KINDS = (UNICAST, MULTICAST)
+KINDS = (UNICAST, MULTICAST, SOURCE, DESTINATION)
 """The values of an attribute's `address`."""
 
 ADDRESS_FORMATS = ("ipv4", "ipv6", "ip", "ip-list", "mac")
 """The formats whose attributes may say which kind of address they take."""
 
 _GROUP_BIT = 1
+_UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 - a value, not an address to listen on
+_BROADCAST = "255.255.255.255"
 _IPV4_COMPATIBLE = range(2**32)
 """`::` and `::1` are among them, and are told before."""
 
@@ -31,6 +37,8 @@ _EXPECTED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         UNICAST: MappingProxyType({"ip": "the address of one machine", "mac": "the address of one network card"}),
         MULTICAST: MappingProxyType({"ip": "the address of a group", "mac": "the address of a group"}),
+        SOURCE: MappingProxyType({"ip": "the source of a packet", "mac": "the address of one network card"}),
+        DESTINATION: MappingProxyType({"ip": "the destination of a packet", "mac": "broadcast included"}),
     }
 )
 
@@ -38,6 +46,11 @@ _EXPECTED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 def expected(kind: str, format_name: str) -> str:
     """What the kind adds to `expected ...` of the format."""
     return _EXPECTED[kind]["mac" if format_name == "mac" else "ip"]
+
+
+def spelling(kind: str, format_name: str) -> Callable[[str], str] | None:
+    """What canonicalises the texts of a kind of which the format itself refuses some; None: the format's own."""
+    return any_mac if kind == DESTINATION and format_name == "mac" else None
 
 
 def address_check(kind: str, format_name: str) -> Callable[[str], None]:
@@ -77,12 +90,12 @@ def _unicast_ip(text: str) -> None:
 def _no_machine_v4(text: str) -> str:
     first = int(text[: text.index(".")])
     if first == 0:
-        return "the unspecified address" if text == "0.0.0.0" else "no machine's: 0.0.0.0/8 is reserved"  # noqa: S104
+        return "the unspecified address" if text in _UNSPECIFIED else "no machine's: 0.0.0.0/8 is reserved"
     if first == 127:  # noqa: PLR2004 - 127.0.0.0/8
         return "a loopback address"
     if 224 <= first <= 239:  # noqa: PLR2004 - 224.0.0.0/4
         return "a multicast address"
-    if text == "255.255.255.255":
+    if text == _BROADCAST:
         return "the broadcast address"
     return "no machine's: 240.0.0.0/4 is reserved" if first >= 240 else ""  # noqa: PLR2004
 
@@ -100,9 +113,28 @@ def _no_machine_v6(text: str) -> str:
     return "an IPv4-compatible address, which RFC 4291 has withdrawn" if int(address) in _IPV4_COMPATIBLE else ""
 
 
+def _is_multicast(text: str) -> bool:
+    # An IPv4 group in IPv6 spelling is one to some versions of `ipaddress`, and to no network.
+    return text.startswith("ff") if ":" in text else ipaddress.IPv4Address(text).is_multicast
+
+
 def _multicast_ip(text: str) -> None:
-    if not ipaddress.ip_address(text).is_multicast:
+    if not _is_multicast(text):
         raise Mismatch(f"{text} is no multicast address")
+
+
+def _source_ip(text: str) -> None:
+    if text not in _UNSPECIFIED:  # DHCP and duplicate address detection send from there.
+        _unicast_ip(text)
+
+
+def _destination_ip(text: str) -> None:
+    if text != _BROADCAST and not _is_multicast(text):
+        _unicast_ip(text)
+
+
+def _destination_mac(_: str) -> None:
+    """Every address: what a network card does not have, a group does, or all."""
 
 
 def is_link_local(text: str) -> bool:
@@ -116,5 +148,9 @@ _CHECKS: Mapping[tuple[str, str], Callable[[str], None]] = MappingProxyType(
         (UNICAST, "mac"): _unicast_mac,
         (MULTICAST, "ip"): _multicast_ip,
         (MULTICAST, "mac"): _multicast_mac,
+        (SOURCE, "ip"): _source_ip,
+        (SOURCE, "mac"): _unicast_mac,
+        (DESTINATION, "ip"): _destination_ip,
+        (DESTINATION, "mac"): _destination_mac,
     }
 )

@@ -19,6 +19,7 @@ from gluon.schema.formats import (
     INTEGER_RANGES,
     JSON,
     PROJECT_ID,
+    REPEATING,
     TEXT_FORMATS,
     UUID,
     Mismatch,
@@ -89,6 +90,10 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
     """The attribute whose value is the default of this one."""
     address: str = ""
     """The kind of address that it takes, one of `gluon.schema.addresses.KINDS`; empty: any that the format takes."""
+    object_only: bool = False
+    """Of a `json` value: only an object will do."""
+    repeats: bool = False
+    """Of a list: an item may stand in it more than once."""
     immutable: bool = False
     """Given at create, and the same from then on."""
     added: bool = False
@@ -158,6 +163,8 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
 
     @property
     def _expected_text(self) -> str:
+        if self.object_only:
+            return f"a JSON object of at most {self.length} characters"
         if self.format == JSON:
             return f"a JSON object, list, number or boolean of at most {self.length} characters"
         if self.format:
@@ -211,13 +218,14 @@ class Attribute(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True
         if self.length is None:
             raise ValueError(f"string attribute {self.name} has no length; build it with parse_proton")
         if self.format == JSON:
-            return checks.json_check(self.length)
-        if self.address:
-            kind = addresses.address_check(self.address, self.format)
-            return checks.format_check(TEXT_FORMATS[self.format].canonical, self.length, kind)
-        if self.format:
-            return checks.format_check(TEXT_FORMATS[self.format].canonical, self.length)
-        return checks.text_check(self.length)
+            return checks.json_check(self.length, only_objects=self.object_only)
+        if not self.format:
+            return checks.text_check(self.length)
+        canonical = (REPEATING if self.repeats else TEXT_FORMATS)[self.format].canonical
+        if not self.address:
+            return checks.format_check(canonical, self.length)
+        kind = addresses.address_check(self.address, self.format)
+        return checks.format_check(addresses.spelling(self.address, self.format) or canonical, self.length, kind)
 
     def refusal(self, value: object, mismatch: Mismatch) -> str:
         """A sentence for a value that `check` refused; it says what was expected and what was given."""

@@ -173,7 +173,7 @@ def refuse_unstorable(text: str) -> None:
         raise Mismatch("it holds a NUL character")
 
 
-def json_check(length: int) -> Check:
+def json_check(length: int, *, only_objects: bool = False) -> Check:
     """The check of a JSON value, whose compact text has at most `length` characters."""
 
     def check(value: Any) -> Value:
@@ -183,6 +183,8 @@ def json_check(length: int) -> Check:
             # A string is read as JSON text, so a bare string would have to be quoted twice,
             # and once more each time that it is sent back.
             raise Mismatch("a bare string")
+        if only_objects and value is not None and not isinstance(value, dict):
+            raise Mismatch
         _refuse_bad_json(value, MAX_JSON_DEPTH)
         text = _encode(value)
         if len(text) > length and len(text.decode()) > length:

@@ -217,12 +217,15 @@ def _read_subnet(place: Place, value: Any) -> Subnet:
 
 
 _RULES = {
-    "unique": ("unique", "unless", "source"),
+    "unique": ("unique", "unless", "nulls_equal", "source"),
     "range": ("range", "by", "values", "source"),
     "different": ("different", "source"),
     "same_family": ("same_family", "source"),
+    "counts_down": ("counts_down", "along", "source"),
 }
 """The kinds of rules, each with its properties."""
+_SINGLE_NAMES = {"range": ("range", "by"), "counts_down": ("counts_down", "along")}
+"""The properties that are the name of one attribute, and must be there."""
 
 
 def _read_rules(place: Place, value: Any) -> Mapping[str, RuleDeclaration]:
@@ -246,19 +249,27 @@ def _read_rule(place: Place, name: str, value: Any) -> Properties:
     kind = kinds[0]
     _known(place, rule, f"property of a rule {kind}", _RULES[kind])
     _text(place, rule, "source")
-    for key in ("range", "by") if kind == "range" else ("unless",):
-        if (key in rule or kind == "range") and not _is_text(rule.get(key)):
+    needed = _SINGLE_NAMES.get(kind, ())
+    for key in (*needed, "unless"):
+        if (key in rule or key in needed) and not _is_text(rule.get(key)):
             raise place.at(rule, key).error(
                 f"rules: {name}: {key}: expected the name of an attribute, got {show(rule.get(key))}"
             )
     if kind == "range":
         return {**rule, "values": _read_ranges(place.at(rule, "values"), name, rule.get("values", Section()))}
+    if kind == "counts_down":
+        return dict(rule)
     fewest = 1 if kind == "unique" else 2
     names = rule[kind]
     if not _are_names(names, fewest):
         many = "attributes" if fewest == 1 else "two or more attributes"
         raise place.error(
             f"rules: {name}: {kind}: expected a list of the names of {many}, none twice, got {show(names)}"
+        )
+    equal = rule.get("nulls_equal", [])
+    if not _are_names(equal, 0) or not set(equal) <= set(names):
+        raise place.at(rule, "nulls_equal").error(
+            f"rules: {name}: nulls_equal: expected a list of names out of {', '.join(names)}, got {show(equal)}"
         )
     return dict(rule)
 
@@ -351,6 +362,8 @@ _PROPERTIES = {
     "default": ("a value", lambda _: True),
     "default_from": ("the name of an attribute", _is_text),
     "address": (f"one of {', '.join(KINDS)}", lambda value: value in KINDS),
+    "object_only": ("true or false", _is_boolean),
+    "repeats": ("true or false", _is_boolean),
     "immutable": ("true or false", _is_boolean),
     "added": ("true or false", _is_boolean),
 }

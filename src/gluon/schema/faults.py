@@ -9,29 +9,41 @@ because of what was taken out is not told.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gluon.schema.declarations import FILE_VERSION, ModelFile, read_document
 from gluon.schema.document import Section, load
 from gluon.schema.errors import ModelError
 from gluon.schema.parse import ReadImport, assemble, imported_text
+from gluon.schema.types import Base, Proton
 
 _MOST_PASSES = 1000
 """More faults than a person reads."""
 
 _MAKE_AN_ATTRIBUTE = frozenset({"type", "primary", "references", "values"})
 """Properties that an attribute can't be itself without; the others are left out when they are at fault."""
+_API_NAME_TAKEN = "is already an API name"
+_MAKE_WHAT_IT_IS = frozenset({"format", "address", "repeats"})
+"""Properties without which an attribute may not fit where it is named."""
+
+Demands = Callable[[Proton], Iterable[ModelError]]
 
 
-def find_faults(file: str, text: str, read_import: ReadImport) -> list[ModelError]:
+def _none(_: Proton) -> Iterable[ModelError]:
+    return ()
+
+
+def find_faults(file: str, text: str, read_import: ReadImport, further: Demands = _none) -> list[ModelError]:
     """All faults of a proton's model, in the order in which they were found.
 
     Args:
         file: its name, for messages.
         text: the file's YAML.
         read_import: as for `parse_proton`.
+        further: what else is wrong with a proton that is right by the language; it is asked about what is left.
     """
-    return _Search(read_import).run(file, text)
+    return _Search(read_import).run(file, text, further)
 
 
 class _Search:
@@ -45,19 +57,22 @@ class _Search:
         self._attributes: set[tuple[str, str]] = set()
         """Attributes that were taken out or made something else, with their objects."""
         self._standing_in: set[tuple[str, str]] = set()
+        self._orphans: set[str] = set()
+        """Objects of which nobody knows what they inherit."""
+        self._info_is_made_up = False
 
-    def run(self, file: str, text: str) -> list[ModelError]:
+    def run(self, file: str, text: str, further: Demands) -> list[ModelError]:
         found: list[ModelError] = []
         for _ in range(_MOST_PASSES):
             try:
-                assemble(self._read(file, lambda: text), self._read_imported)
+                proton = assemble(self._read(file, lambda: text), self._read_imported)
             except ModelError as error:
                 if not self._follows(error):
                     found.append(error)
                 if not self._repair(error):
                     break
             else:
-                break
+                return found + [error for error in further(proton) if not self._follows(error)]
         return found
 
     def _read(self, file: str, text: Any) -> ModelFile:
@@ -72,18 +87,19 @@ class _Search:
 
     def _follows(self, error: ModelError) -> bool:
         """Whether the fault is there only because of what was taken out."""
-        message, name = error.message, error.object_name
-        if any(re.search(rf"\b{re.escape(each)}\b", message) for each in self._objects) or name in self._objects:
+        # What would have been right names much that has nothing to do with the fault.
+        message, name = error.message.partition("; expected")[0], error.object_name
+        if _API_NAME_TAKEN in message:
+            return False
+        if name in self._objects or (name in self._orphans and _is_by_heritage(error)):
             return True
-        for object_name, attribute in self._attributes:
-            here = name == object_name
-            if here and error.attribute == attribute and not _property(message):
-                return True
-            if re.search(rf'"{re.escape(attribute)}"', message):
-                return True
-            if here and error.attribute != attribute and re.search(rf"\b{re.escape(attribute)}\b", message):
-                return True
-        return False
+        if message.startswith("info: name"):
+            return self._info_is_made_up
+        if any(_names(message, each) for each in self._objects | self._orphans):
+            return True
+        if message.startswith("policies: "):
+            return False  # They name no attribute.
+        return any(_is_about(error, message, *each) for each in self._attributes)
 
     # -- taking out ----------------------------------------------------------------------------
 
@@ -93,18 +109,29 @@ class _Search:
         if not isinstance(document, Section):
             return False
         if not error.object_name:
+            self._info_is_made_up = self._info_is_made_up or error.message.startswith("info")
             return _repair_document(document, error)
         objects = document.get("objects")
         if not isinstance(objects, Section) or error.object_name not in objects:
             return False
-        section = objects[error.object_name]
-        if isinstance(section, Section):
-            if error.attribute and self._repair_attribute(section, error):
-                return True
-            if not error.attribute and _repair_object(section, error):
-                return True
-        del objects[error.object_name]
-        self._objects.add(error.object_name)
+        if not self._repair_within(objects[error.object_name], error):
+            del objects[error.object_name]
+            self._objects.add(error.object_name)
+        return True
+
+    def _repair_within(self, section: Any, error: ModelError) -> bool:
+        if not isinstance(section, Section):
+            return False
+        if error.attribute:
+            return self._repair_attribute(section, error)
+        return self._repair_heritage(section, error) or _repair_object(section, error)
+
+    def _repair_heritage(self, section: Section, error: ModelError) -> bool:
+        """Has the object extend what every proton has, so that its own faults are found."""
+        if _property(error.message) != "extends" or error.object_name in self._orphans:
+            return False
+        self._orphans.add(error.object_name)
+        section["extends"] = str(Base.OBJECT)
         return True
 
     def _repair_attribute(self, section: Section, error: ModelError) -> bool:
@@ -112,19 +139,39 @@ class _Search:
         name, here = error.attribute, (error.object_name, error.attribute)
         if not isinstance(attributes, Section) or name not in attributes:
             return False
+        attribute, at_fault = attributes[name], _property(error.message)
+        if isinstance(attribute, Section) and at_fault in attribute and at_fault not in _MAKE_AN_ATTRIBUTE:
+            del attribute[at_fault]
+            if at_fault in _MAKE_WHAT_IT_IS:
+                self._attributes.add(here)
+            return True
         self._attributes.add(here)
-        attribute = attributes[name]
-        if isinstance(attribute, Section):
-            at_fault = _property(error.message)
-            if at_fault in attribute and at_fault not in _MAKE_AN_ATTRIBUTE:
-                del attribute[at_fault]
-                return True
-            if here not in self._standing_in:
-                self._standing_in.add(here)
-                attributes[name] = _stand_in(attribute)
-                return True
-        del attributes[name]
+        if isinstance(attribute, Section) and here not in self._standing_in:
+            self._standing_in.add(here)
+            attributes[name] = _stand_in(attribute)
+        else:
+            del attributes[name]
         return True
+
+
+def _names(message: str, word: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}\b", message) is not None
+
+
+def _is_by_heritage(error: ModelError) -> bool:
+    """Whether a base object that is unknown may be what is missing."""
+    return not error.attribute or "type is missing" in error.message
+
+
+def _is_about(error: ModelError, message: str, object_name: str, attribute: str) -> bool:
+    """Whether the attribute, which was taken out or made something else, is what the fault is about."""
+    if f'"{attribute}"' in message:
+        return True
+    if error.object_name != object_name:
+        return False
+    if error.attribute == attribute:
+        return not _property(message)
+    return _names(message, attribute)
 
 
 def _stand_in(attribute: Section) -> Section:
@@ -156,7 +203,7 @@ def _repair_object(section: Section, error: ModelError) -> bool:
     first, _, rest = error.message.partition(": ")
     key = _property(error.message)
     if first == "api" and isinstance(section.get("api"), Section):
-        return _repair_api(section["api"], rest)
+        return _repair_api(section["api"], rest, error.object_name)
     if error.message.startswith("unknown "):
         sections = [section, *(value for value in section.values() if isinstance(value, Section))]
         return any(each.pop(key, each) is not each for each in sections)
@@ -169,9 +216,11 @@ def _repair_object(section: Section, error: ModelError) -> bool:
     return False
 
 
-def _repair_api(api: Section, message: str) -> bool:
+def _repair_api(api: Section, message: str, object_name: str) -> bool:
     before = dict(api)
-    if message.startswith("parent"):
+    if _API_NAME_TAKEN in message and "plural_name" not in api:
+        api["name"] = f"{object_name.lower().replace('_', '-')[:50]}-stand-in"
+    elif message.startswith("parent"):
         api.pop("parent", None)
         api.pop("parent_key", None)
     elif message.startswith("plural_name") or "plural_name" in api:

@@ -76,7 +76,7 @@ def project_id_spellings(text: str) -> tuple[str, str]:
 _HEX = "[0-9a-f][0-9a-f]"  # spelled out, it matches twice as fast as a repeated group
 _CANONICAL_MAC = re.compile(":".join([_HEX] * 6)).fullmatch
 MAC_PATTERN = (
-    "[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}"
+    "[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}"
     "|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"
     r"|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"
     "|[0-9A-Fa-f]{4}(?:-[0-9A-Fa-f]{4}){2}"
@@ -84,24 +84,32 @@ MAC_PATTERN = (
     "|[0-9A-Fa-f]{6}[-:][0-9A-Fa-f]{6}"
     "|[0-9A-Fa-f]{12}"
 )
-"""The common notations, as a regular expression: of the IEEE and of Unix, Cisco, Huawei, HP and PostgreSQL,
-and the bare digits."""
+"""The common notations, as a regular expression: of the IEEE and of Unix (BSD leaves leading zeros out), Cisco,
+Huawei, HP and PostgreSQL, and the bare digits."""
 _MAC = re.compile(MAC_PATTERN).fullmatch
+_OCTETS = 6
 _NO_HEX_DIGIT = re.compile(r"[:.-]")
-_NO_INTERFACE = {
-    "00:00:00:00:00:00": "all zeros is no address",
-    "ff:ff:ff:ff:ff:ff": "this is the broadcast address",
-}
+BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 
 
-def _mac(text: str) -> str:
+def any_mac(text: str) -> str:
+    """The address of a frame, whose destination may be all network cards."""
     if not _CANONICAL_MAC(text):
         if not _MAC(text):
             raise Mismatch
-        digits = _NO_HEX_DIGIT.sub("", text.lower())
+        octets = text.lower().split(":")
+        whole = "".join(octet.zfill(2) for octet in octets) if len(octets) == _OCTETS else text.lower()
+        digits = _NO_HEX_DIGIT.sub("", whole)
         text = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
-    if text in _NO_INTERFACE:
-        raise Mismatch(_NO_INTERFACE[text])
+    if text == "00:00:00:00:00:00":
+        raise Mismatch("all zeros is no address")
+    return text
+
+
+def _mac(text: str) -> str:
+    text = any_mac(text)
+    if text == BROADCAST_MAC:
+        raise Mismatch("this is the broadcast address")
     return text
 
 
@@ -262,34 +270,45 @@ _SINGLE = {
 }
 
 
-def _list_of(item: TextFormat, expected: str) -> TextFormat:
+def _list_of(item: TextFormat, expected: str, *, repeats: bool = False) -> TextFormat:
     def canonical(text: str) -> str:
-        items: dict[str, None] = {}
+        items: list[str] = []
+        seen: set[str] = set()
         for part in text.split(",") if text.strip() else ():
             try:
                 value = item.canonical(part.strip())
             except Mismatch as mismatch:
                 why = f": {mismatch}" if str(mismatch) else ""
                 raise Mismatch(f"{part.strip()[:64]!a} is not {item.expected}{why}") from mismatch
-            if value in items:
+            if value in seen and not repeats:
                 raise Mismatch(f"{value} is given twice")
-            items[value] = None
+            seen.add(value)
+            items.append(value)
         return ",".join(items)
 
     return TextFormat(expected, canonical)
 
 
 _LISTS = {
-    "uuid-list": _list_of(UUID, "UUIDs separated by commas"),
-    "ip-list": _list_of(_SINGLE["ip"], "IP addresses separated by commas, such as 10.0.0.1,2001:db8::1"),
-    "cidr-list": _list_of(_SINGLE["cidr"], "networks separated by commas, such as 10.0.0.0/24,2001:db8::/64"),
-    "route-target-list": _list_of(
-        _SINGLE["route-target"], "route targets separated by commas, such as 65000:100,65000:200"
+    "uuid-list": (UUID, "UUIDs separated by commas"),
+    "ip-list": (_SINGLE["ip"], "IP addresses separated by commas, such as 10.0.0.1,2001:db8::1"),
+    "cidr-list": (_SINGLE["cidr"], "networks separated by commas, such as 10.0.0.0/24,2001:db8::/64"),
+    "route-target-list": (
+        _SINGLE["route-target"],
+        "route targets separated by commas, such as 65000:100,65000:200",
     ),
-    "route-distinguisher-list": _list_of(
-        _SINGLE["route-distinguisher"], "route distinguishers separated by commas, such as 65000:100,65000:200"
+    "route-distinguisher-list": (
+        _SINGLE["route-distinguisher"],
+        "route distinguishers separated by commas, such as 65000:100,65000:200",
     ),
 }
 
-TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(_SINGLE | _LISTS)
+TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
+    _SINGLE | {name: _list_of(*made_of) for name, made_of in _LISTS.items()}
+)
 """The string formats, but for `json`."""
+
+REPEATING: Mapping[str, TextFormat] = MappingProxyType(
+    {name: _list_of(*made_of, repeats=True) for name, made_of in _LISTS.items()}
+)
+"""The list formats, where an item may stand in the list more than once."""

@@ -42,12 +42,14 @@ class Rule(Struct, frozen=True, kw_only=True):
 class Unique(Rule, frozen=True, kw_only=True):
     """No two objects have the same values in all of these attributes.
 
-    An object in which one of them is not set has nothing in common with any other.
+    An object in which one of them is not set has nothing in common with any other, as in SQL.
     """
 
     unique: tuple[str, ...]
     unless: str = ""
     """A boolean attribute: objects in all of which it is true may have the same values."""
+    nulls_equal: tuple[str, ...] = ()
+    """Those of the attributes for which not being set is a value as any other (SQL's NULLS NOT DISTINCT)."""
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -58,7 +60,8 @@ class Unique(Rule, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """The rule, for people."""
         exception = f", unless {self.unless} is true in all of them" if self.unless else ""
-        return f"no two have the same {_listed(self.unique)}{exception}"
+        nulls = f"; an unset {_listed(self.nulls_equal, 'or')} counts as a value" if self.nulls_equal else ""
+        return f"no two have the same {_listed(self.unique)}{exception}{nulls}"
 
 
 class Range(Rule, frozen=True, kw_only=True):
@@ -144,9 +147,34 @@ class SameFamily(Rule, frozen=True, kw_only=True):
         return []
 
 
+class CountsDown(Rule, frozen=True, kw_only=True):
+    """An integer that is counted down by one at each item of a list reaches the last item above zero."""
+
+    attribute: str
+    along: str
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The integer and the list."""
+        return (self.attribute, self.along)
+
+    @property
+    def sentence(self) -> str:
+        """The rule, for people."""
+        return f"{self.attribute} is at least the number of items of {self.along}, at each of which it is counted down"
+
+    def problems(self, values: Mapping[str, Value]) -> list[Problem]:
+        """An integer that is used up before the last item."""
+        value, items = values[self.attribute], values[self.along]
+        count = len(items.split(",")) if isinstance(items, str) and items else 0
+        if not isinstance(value, int) or value >= count:
+            return []
+        return [Problem(self.attribute, f"expected at least {count}, one for each item of {self.along}, got {value}")]
+
+
 def _range(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low}..{high}"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
+def _listed(names: tuple[str, ...], last: str = "and") -> str:
+    return f" {last} ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]

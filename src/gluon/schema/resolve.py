@@ -29,6 +29,8 @@ _MAX_KEY_LENGTH = 255
 _OWNERS = {
     "length": (AttributeType.STRING,),
     "references": (AttributeType.STRING,),
+    "object_only": (AttributeType.STRING,),
+    "repeats": (AttributeType.STRING,),
     "format": (AttributeType.STRING, AttributeType.INTEGER, AttributeType.UUID),
     "address": (AttributeType.STRING,),
     "min": (AttributeType.INTEGER,),
@@ -196,13 +198,7 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
     attribute = structs.replace(_flags(declaration), type=type_, format=_format(place, type_, properties))
     match type_:
         case AttributeType.STRING:
-            length, address = properties.get("length", DEFAULT_LENGTH), properties.get("address", "")
-            attribute = structs.replace(attribute, length=length, address=address)
-            if address and attribute.format not in ADDRESS_FORMATS:
-                raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
-            if "references" in properties:
-                _check_references(place, attribute, properties["references"], resolved)
-                attribute = structs.replace(attribute, reference=properties["references"])
+            attribute = _string(place, attribute, properties, resolved)
         case AttributeType.INTEGER:
             _check_bounds(place, properties, attribute.format)
             attribute = structs.replace(
@@ -216,6 +212,28 @@ def _plain(declaration: AttributeDeclaration, type_: AttributeType, resolved: Ma
                 raise place.error("an enum without values; expected a list of strings")
             attribute = structs.replace(attribute, values=tuple(properties["values"]))
     return attribute
+
+
+def _string(
+    place: Place, attribute: Attribute, properties: Properties, resolved: Mapping[str, ObjectType]
+) -> Attribute:
+    attribute = structs.replace(
+        attribute,
+        length=properties.get("length", DEFAULT_LENGTH),
+        address=properties.get("address", ""),
+        object_only=properties.get("object_only", False),
+        repeats=properties.get("repeats", False),
+    )
+    if attribute.object_only and attribute.format != JSON:
+        raise place.error(f"object_only: only for format {JSON}")
+    if attribute.repeats and not attribute.is_list:
+        raise place.error(f"repeats: only for a list format ({_list_formats()})")
+    if attribute.address and attribute.format not in ADDRESS_FORMATS:
+        raise place.error(f"address: only for format {', '.join(ADDRESS_FORMATS)}")
+    if "references" not in properties:
+        return attribute
+    _check_references(place, attribute, properties["references"], resolved)
+    return structs.replace(attribute, reference=properties["references"])
 
 
 def _format(place: Place, type_: AttributeType, properties: Properties) -> str:
@@ -233,13 +251,19 @@ def _check_bounds(place: Place, properties: Properties, format_name: str) -> Non
                 f"{name}: expected an integer {low}..{high} for format {format_name}, got {show(properties[name])}"
             )
     if properties.get("min", low) > properties.get("max", high):
-        raise place.error(f"min {properties.get('min', low)} is above max {properties.get('max', high)}")
+        most = properties.get("max", high)
+        raise place.error(f"min: expected an integer of at most {most}, which is max, got {properties.get('min', low)}")
+
+
+def _list_formats() -> str:
+    return ", ".join(name for name in FORMATS[AttributeType.STRING] if name.endswith("-list"))
 
 
 def _check_references(place: Place, attribute: Attribute, target: str, resolved: Mapping[str, ObjectType]) -> None:
     if not attribute.is_list:
-        lists = ", ".join(name for name in FORMATS[AttributeType.STRING] if name.endswith("-list"))
-        raise place.error(f"references: only for a list format ({lists}); for a single reference write type: {target}")
+        raise place.error(
+            f"references: only for a list format ({_list_formats()}); for a single reference write type: {target}"
+        )
     if target not in resolved:
         raise place.error(f"references: unknown object {show(target)}; expected an API object of this model")
     key = resolved[target].primary_key
@@ -311,4 +335,4 @@ def _check_subnet(item: MergedObject, subnet: Subnet, attributes: Mapping[str, A
         is_right = attribute.type is AttributeType.INTEGER if role == "prefix" else attribute.format in _ADDRESS_FORMATS
         if not is_right:
             wanted = "type integer" if role == "prefix" else f"format {', '.join(_ADDRESS_FORMATS)}"
-            raise item.place.error(f"subnet: {role}: expected an attribute of {wanted}; {name} is not")
+            raise item.place.error(f"subnet: {role}: {name} does not fit; expected an attribute of {wanted}")

@@ -10,7 +10,7 @@ from gluon.schema.checks import show
 from gluon.schema.declarations import Properties, RuleDeclaration
 from gluon.schema.formats import JSON
 from gluon.schema.inheritance import MergedObject
-from gluon.schema.object_rules import Different, Range, Rule, SameFamily, Unique
+from gluon.schema.object_rules import CountsDown, Different, Range, Rule, SameFamily, Unique
 
 _ADDRESS_FORMATS = ("ip", "ipv4", "ipv6")
 
@@ -40,7 +40,7 @@ class _Named:
         if attribute.read_only:
             raise self._declaration.place.error(f"{where}: {name} is read-only, nobody gives it a value")
         if not fits(attribute):
-            raise self._declaration.place.error(f"{where}: expected {expected}; {name} is none")
+            raise self._declaration.place.error(f"{where}: {name} does not fit; expected {expected}")
         return attribute
 
     def all(self, names: Iterable[str], fits: Callable[[Attribute], bool], expected: str) -> tuple[str, ...]:
@@ -56,16 +56,23 @@ def _rule(item: MergedObject, declaration: RuleDeclaration, attributes: Mapping[
         unless = properties.get("unless", "")
         if unless:
             named.get(unless, _is_boolean, "unless to name a boolean")
-        return Unique(unique=unique, unless=unless, **shared)
+        return Unique(unique=unique, unless=unless, nulls_equal=tuple(properties.get("nulls_equal", ())), **shared)
     if "different" in properties:
         different = named.all(properties["different"], _has_one_value, "attributes of one value, no list and no JSON")
         kinds = {(attributes[name].type, attributes[name].format) for name in different}
         if len({type_ for type_, _ in kinds}) > 1:
-            raise declaration.place.error(f"rules: {declaration.name}: different: expected attributes of one type")
+            several = ", ".join(different)
+            raise declaration.place.error(
+                f"rules: {declaration.name}: different: {several} are of several types; expected attributes of one type"
+            )
         return Different(different=different, **shared)
     if "same_family" in properties:
         same = named.all(properties["same_family"], _is_address, f"attributes of format {', '.join(_ADDRESS_FORMATS)}")
         return SameFamily(same_family=same, **shared)
+    if "counts_down" in properties:
+        attribute = named.get(properties["counts_down"], _is_integer, "counts_down to name an integer")
+        along = named.get(properties["along"], _is_list, "along to name a list")
+        return CountsDown(attribute=attribute.name, along=along.name, **shared)
     return _range(item, declaration, named, shared)
 
 
@@ -96,6 +103,10 @@ def _range(item: MergedObject, declaration: RuleDeclaration, named: _Named, shar
 
 def _has_one_value(attribute: Attribute) -> bool:
     return not attribute.is_list and attribute.format != JSON
+
+
+def _is_list(attribute: Attribute) -> bool:
+    return attribute.is_list
 
 
 def _is_boolean(attribute: Attribute) -> bool:

@@ -95,7 +95,8 @@ def subnet_problems(subnet: Subnet, values: Mapping[str, Value]) -> list[Problem
     if not isinstance(prefix, int):
         return []
     if not 0 <= prefix <= bits:
-        return [Problem(subnet.prefix, f"expected 0..{bits} for {family}, got {prefix}")]
+        expected = f"at most {bits} for {family}" if prefix > bits else "0 or more"
+        return [Problem(subnet.prefix, f"expected {expected}, got {prefix}")]
     net = _Net.around(first, prefix)
     return _address_problems(subnet, net, address) or _gateway_problems(subnet, net, gateway)
 

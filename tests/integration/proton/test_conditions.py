@@ -45,6 +45,21 @@ def test_revision_and_etag_grow_with_each_change(server):
     assert listed[0]["revision_number"] == 3
 
 
+@pytest.mark.parametrize("date", ["Wed, 21 Oct 2015 07:28:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT", "x"])
+def test_a_date_protects_from_nothing_so_it_is_refused(server, port, date):
+    made, tag = port
+    path, alone = f"/ports/{made['id']}", {"If-Unmodified-Since": date}
+    for answer in (
+        server.client.put(path, json={"name": "second"}, headers=alone),
+        server.client.delete(path, headers=alone),
+    ):
+        assert answer.status_code == 412
+        assert "send If-Match" in answer.json()["error"]["message"]
+    assert server.port(made["id"])["name"] == "first"
+    both = {**alone, "If-Match": tag}
+    assert server.client.put(path, json={"name": "second"}, headers=both).status_code == 200  # RFC 9110, 13.2.2
+
+
 def test_a_change_with_the_etag_is_made_once(server, port):
     made, tag = port
     assert put(server, made, tag, name="second").status_code == 200

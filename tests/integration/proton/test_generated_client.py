@@ -78,6 +78,10 @@ def drive(client):
     changed = call("port_update", port.id, body=models.NetL3VpnPortUpdate.from_dict({"name": "changed"}))
     assert (changed.parsed.name, changed.parsed.revision_number) == ("changed", 2)
     assert call("port_show", port.id).parsed.name == "changed"
+    renamed = models.NetL3VpnPortUpdate.from_dict({"name": "again"})
+    refused = call("port_update", port.id, body=renamed, if_match="revision_number=1")
+    assert (refused.status_code, refused.parsed.error.code) == (412, "precondition_failed")
+    assert call("port_delete", port.id, if_match='"1-1"').status_code == 412
     listed = call("port_list", name=["changed"], limit=5).parsed
     assert [each.id for each in listed.ports] == [port.id]
     assert call("port_binding_list", port.id).parsed.bindings == []

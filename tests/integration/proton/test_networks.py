@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +29,14 @@ def server(shared_etcd, tmp_path_factory, request):
     made.start()
     yield made
     made.end()
+
+
+_FRESH = itertools.count(int(ipaddress.IPv4Address("10.2.0.1")))
+
+
+def fresh_address() -> str:
+    """One that no other object has."""
+    return str(ipaddress.IPv4Address(next(_FRESH)))
 
 
 class Api:
@@ -61,8 +71,8 @@ class Api:
         needed: dict[str, dict[str, Any]] = {
             "ports": {"mac_address": MAC},
             "vpnafconfigs": {"vrf_rt_value": f"65000:{uuid.uuid4().int % 2**31}", "vrf_rt_type": "both"},
-            "bgppeerings": {"local_ip_address": "10.1.0.1", "peer_ip_address": "10.1.0.2", "as_number": 65000},
-            "dataplanetunnels": {"local_tunnel_endpoint": "10.1.0.1", "remote_tunnel_endpoint": "10.1.0.2"},
+            "bgppeerings": {"local_ip_address": "10.1.0.1", "peer_ip_address": fresh_address(), "as_number": 65000},
+            "dataplanetunnels": {"local_tunnel_endpoint": "10.1.0.1", "remote_tunnel_endpoint": fresh_address()},
         }
         if plural == "interfaces":
             return {"port_id": self.port()}
@@ -120,10 +130,13 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
         {"mac_address": "c82a14044380"},
         {"mac_address": "02:00:00:00:00:01"},
         {"mac_address": "fe:16:3e:00:00:01"},
+        {"mac_address": "2:0:0:0:AA:5"},
         {"mtu": 68},
         {"mtu": 65535},
         {"profile": ""},
         {"profile": {}},
+        {"profile": "null"},
+        {"profile": '{"a": [1]}'},
         {"device_id": "", "host_id": "", "device_owner": ""},
         {"vnic_type": ""},
         {"vnic_type": "remote-managed"},
@@ -174,7 +187,8 @@ ACCEPTED: dict[str, list[dict[str, Any]]] = {
     "bgppeerings": [
         {"local_ip_address": "2001:db8::1", "peer_ip_address": "2001:db8::2"},
         {"local_ip_address": "fe80::1", "peer_ip_address": "fe80::2"},
-        {"as_number": 4294967295},
+        {"as_number": 4294967294},
+        {"as_number": 65534, "peer_as_number": 65536},
         {"as_number": 1, "peer_as_number": 4200000000},
     ],
     "dataplanetunnels": [{"local_tunnel_endpoint": "2001:db8::1", "remote_tunnel_endpoint": "2001:db8::2"}],
@@ -190,6 +204,9 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"mtu": 67}, "mtu"),
         ({"mtu": 65536}, "mtu"),
         ({"vnic_type": "virtual"}, "vnic_type"),
+        ({"profile": 5}, "profile"),
+        ({"profile": [1]}, "profile"),
+        ({"profile": "true"}, "profile"),
         ({"tenant_id": ""}, "tenant_id"),
     ],
     "interfaces": [
@@ -260,6 +277,8 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"as_number": 0}, "as_number"),
         ({"as_number": 23456, "peer_as_number": 1}, "as_number"),
         ({"peer_as_number": 23456}, "peer_as_number"),
+        ({"as_number": 65535, "peer_as_number": 1}, "as_number"),
+        ({"peer_as_number": 4294967295}, "peer_as_number"),
         ({"peer_as_number": 4294967296}, "peer_as_number"),
         ({"local_ip_address": ""}, "local_ip_address"),
     ],
@@ -279,6 +298,9 @@ SFC_ACCEPTED: dict[str, list[dict[str, Any]]] = {
     "servicefunctionclassifiers": [
         {"src_ip": "10.0.0.1", "dst_ip": "224.0.0.1", "dst_mac": "01:00:5e:00:00:01"},
         {"src_ip": "fe80::1", "dst_ip": "ff02::1", "l4_port": 1},
+        {"src_ip": "0.0.0.0", "dst_ip": "255.255.255.255", "dst_mac": "FFFF.FFFF.FFFF", "l4_port": 67},  # DHCP
+        {"src_ip": "::", "dst_ip": "ff02::1:ff00:1", "dst_mac": "33:33:ff:00:00:01"},  # address detection
+        {"dst_mac": "ff:ff:ff:ff:ff:ff"},  # ARP
     ],
     "servicefunctionchains": [{"sfc_service_functions": ""}],
     "servicefunctionpaths": [{"path_id": 2**24 - 1, "starting_index": 1}, {"path_id": 0, "sfc_encapsulation": ""}],
@@ -294,6 +316,15 @@ SFC_REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"src_ip": "224.0.0.1"}, "src_ip"),
         ({"src_mac": "01:00:5e:00:00:01"}, "src_mac"),
         ({"src_ip": "10.0.0.1", "dst_ip": "2001:db8::1"}, "dst_ip"),
+        ({"src_ip": "127.0.0.1"}, "src_ip"),
+        ({"src_ip": "255.255.255.255"}, "src_ip"),
+        ({"dst_ip": "127.0.0.1"}, "dst_ip"),
+        ({"dst_ip": "0.0.0.0"}, "dst_ip"),
+        ({"dst_ip": "::"}, "dst_ip"),
+        ({"dst_ip": "::ffff:10.0.0.1"}, "dst_ip"),
+        ({"dst_ip": "::ffff:224.0.0.1"}, "dst_ip"),
+        ({"src_mac": "ff:ff:ff:ff:ff:ff"}, "src_mac"),
+        ({"dst_mac": "00:00:00:00:00:00"}, "dst_mac"),
         ({"l4_port": 65536}, "l4_port"),
     ],
     "servicefunctionchains": [({"sfc_service_functions": "x"}, "sfc_service_functions")],
@@ -416,6 +447,82 @@ def test_a_path_identifier_is_once(sfc):
     refused(sfc.post("servicefunctionpaths", path_id=4711), 409)
 
 
+def test_a_pair_of_addresses_is_once_a_session_and_once_a_tunnel(api):
+    for plural, near, far in (
+        ("bgppeerings", "local_ip_address", "peer_ip_address"),
+        ("dataplanetunnels", "local_tunnel_endpoint", "remote_tunnel_endpoint"),
+    ):
+        made = api.made(plural, **{**api.body(plural), near: "fd00::1", far: "fd00::2"})
+        again = {**api.body(plural), near: "FD00:0::1", far: "fd00::0.0.0.2"}
+        if plural == "bgppeerings":
+            again["as_number"] = 4200000000
+        error = refused(api.post(plural, **again), 409)
+        assert f"{made['id']} has {near} fd00::1 and {far} fd00::2 already" in error["message"]
+        other = api.made(plural, **{**again, far: "fd00::3"})
+        refused(api.put(plural, other["id"], **{far: "fd00::2"}), 409)
+
+
+def test_what_is_attached_is_attached_once(sfc):
+    function, forwarder, classifier = (
+        sfc.made(plural)["id"]
+        for plural in ("servicefunctions", "servicefunctionforwarders", "servicefunctionclassifiers")
+    )
+    other = sfc.made("servicefunctionforwarders")["id"]
+    for plural, named in (
+        ("sffsfbindings", {"service_function": function}),
+        ("sclsffbindings", {"service_function_classifier": classifier}),
+    ):
+        sfc.made(plural, service_function_forwarder=forwarder, **named)
+        assert refused(sfc.post(plural, service_function_forwarder=forwarder, **named), 409)["code"] == "duplicate"
+        sfc.made(plural, service_function_forwarder=other, **named)
+
+
+@pytest.mark.parametrize("plural", ["sfdataplanelocators", "sffdataplanelocators"])
+def test_a_locator_is_once_with_its_port_and_without_one(sfc, plural):
+    service = sfc.body(plural)["service_id"]
+
+    def post(status: int, **values: Any) -> httpx.Response:
+        answer = sfc.post(plural, interface_id=sfc.port(), service_id=service, **values)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    first = post(201, ipaddress="10.0.0.1").json()["interface_id"]
+    error = refused(post(409, ipaddress="10.0.0.1"), 409)
+    assert f"{first} has service_id {service}, ipaddress 10.0.0.1 and l4_port null already" in error["message"]
+    second = post(201, ipaddress="10.0.0.1", l4_port=4790).json()["interface_id"]
+    post(409, ipaddress="10.0.0.1", l4_port=4790)
+    refused(sfc.put(plural, second, l4_port=None), 409)
+    for _ in range(2):  # An address that is not set is no address.
+        post(201)
+        post(201, l4_port=4790)
+
+
+def test_what_is_no_rule(api):
+    for _ in range(2):
+        vpn = api.made("vpns", route_distinguishers="65000:7")["id"]
+    api.made("vpnafconfigs", vrf_rt_value="0:7", vrf_rt_type="both")
+    api.made("vpnbindings", interface_id=api.port(), service_id=vpn, **at("10.0.0.5", 24, "10.0.0.1"))
+    api.made("vpnbindings", interface_id=api.port(), service_id=vpn, **at("10.0.0.1", 24))  # a VM that is the router
+
+
+def test_packets_of_a_chain_may_visit_a_function_again(sfc):
+    firewall, cache = (sfc.made("servicefunctions")["id"] for _ in range(2))
+    chain = sfc.made("servicefunctionchains", sfc_service_functions=f"{firewall}, {cache},{firewall}")
+    assert chain["sfc_service_functions"] == f"{firewall},{cache},{firewall}"
+    key = chain["id"]
+    assert sfc.put("servicefunctionchains", key, sfc_service_functions=f"{cache},{cache}").status_code == 200
+    refused(sfc.client.delete(f"{sfc.base}/servicefunctions/{cache}"), 409)
+    assert sfc.client.delete(f"{sfc.base}/servicefunctions/{firewall}").status_code == 204
+    hops = [sfc.made("servicepathhops", hop_id=place, sf_name=cache)["id"] for place in range(2)]
+    sfc.made("servicefunctionpaths", service_path_hops=",".join(hops))
+    error = refused(sfc.post("servicefunctionpaths", service_path_hops=",".join(hops), starting_index=1))
+    assert "starting_index: expected at least 2, one for each item of service_path_hops, got 1" in error["message"]
+    sfc.made("servicefunctionpaths", service_path_hops=",".join(hops), starting_index=2)
+    # A hop is one place of a path: a function that is visited again is another hop.
+    error = refused(sfc.post("servicefunctionpaths", service_path_hops=f"{hops[0]},{hops[0]}"))
+    assert "is given twice" in error["message"]
+
+
 def test_of_many_at_once_one_gets_the_address(server, apis, api, make_server, view):
     """Two servers on one database, as many requests at once as fit: the database decides."""
     second = make_server(view, server.database.parent, service_list="net-l3vpn,ietf-sfc,test")
@@ -490,6 +597,8 @@ def test_filters_find_what_is_unset_and_take_alternatives(api):
     ("query", "attribute"),
     [
         ([("limit", "1"), ("limit", "2")], "limit"),
+        ([("limit", "01")], "limit"),
+        ([("limit", "4294967296")], "limit"),
         ([("marker", TENANT), ("marker", TENANT)], "marker"),
         ([("mtu", "1_500")], "mtu"),
         ([("mtu", "\u0661\u0665\u0660\u0660")], "mtu"),
@@ -508,9 +617,14 @@ def test_a_filter_is_as_strict_as_a_body(api, query, attribute):
 
 
 def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd, apis, make_server, tmp_path):
-    server = make_server(own_etcd, tmp_path / "old")
+    server = make_server(own_etcd, tmp_path / "old", service_list="net-l3vpn,ietf-sfc")
     server.start()
-    api = apis(server)
+    api, sfc = apis(server), apis(server, "ietf-sfc")
+    function = sfc.made("servicefunctions")["id"]
+    locators = [
+        sfc.made("sfdataplanelocators", interface_id=sfc.port(), service_id=function, ipaddress=f"10.0.0.{number}")
+        for number in (5, 6)
+    ]
     vpn, ports = api.vpn(), [api.port() for _ in range(2)]
     api.made("vpnafconfigs", vrf_rt_value="65000:5", vrf_rt_type="both")
     for number, port in enumerate(ports):
@@ -523,19 +637,23 @@ def test_objects_that_an_older_version_took_are_named_and_can_be_mended(own_etcd
         connection.execute("UPDATE net_l3vpn_vpnbinding SET ipaddress = '10.0.0.9'")
         connection.execute("UPDATE net_l3vpn_port SET mac_address = '01:00:5e:00:00:01' WHERE id = ?", ports[:1])
         connection.execute("UPDATE net_l3vpn_bgppeering SET peer_ip_address = local_ip_address")
+        connection.execute("UPDATE ietf_sfc_sfdataplanelocator SET ipaddress = '10.0.0.9'")
     connection.close()
     server.start()
 
     def degraded() -> str:
         return str(server.ready()[1]["database"].get("degraded", ""))
 
-    until(lambda: "5 objects are not as the model wants" in degraded(), "the objects are found")
+    until(lambda: "7 objects are not as the model wants" in degraded(), "the objects are found")
     assert server.ready()[0] == 200
     log = server.log.read_text()
     for name in ("VpnAfConfig 65000:5", f"VpnBinding {ports[0]}", f"VpnBinding {ports[1]}", f"Port {ports[0]}"):
         assert f"{name} of net-l3vpn is not as its model wants it" in log
     assert "BGPPeering" in log
-    api = apis(server)
+    assert f"SfDataPlaneLocator {locators[0]['interface_id']} of ietf-sfc is not as its model wants it" in log
+    api, sfc = apis(server), apis(server, "ietf-sfc")
+    mended = sfc.put("sfdataplanelocators", locators[0]["interface_id"], l4_port=4790)
+    assert mended.status_code == 200
     # They are served, and what is not about the fault can be changed.
     assert api.get("vpnbindings/" + ports[0])["anycast"] is None  # which means false
     assert api.put("ports", ports[0], name="n", device_id="").status_code == 200

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from gluon.cli import app, global_options
 from gluon.cli.app import main
 from gluon.cli.global_options import GlobalOptions
 
@@ -172,6 +175,11 @@ def test_only_ports_have_bindings(protonclient):
         (("port-show", ".."), "'..' can't be the key of a port"),
         (("port-show", "p", "-c", "colour"), "no column 'colour'; there are id, tenant_id"),
         (("port-list", "--sort-column", "colour"), "no column 'colour'"),
+        (("port-list", "--limit", "2", "--limit", "3"), "--limit: given twice; give one value"),
+        (("port-list", "--marker", "a", "--marker", "b"), "--marker: given twice"),
+        (("port-list", "--name", "a", "--name", "a"), "--name: given twice"),
+        (("port-update", "p", "--device-id", "a", "--device_id", "b"), "--device_id: given twice"),
+        (("port-list", "--limit", "01"), "--limit: expected an integer above 0, got '01'"),
         (("port-list", "--limit", "0"), "--limit: expected an integer above 0, got '0'"),
         (("port-list", "--profile", "{}"), "unrecognized arguments: --profile"),
         (("port-binding-show", "p"), "required: <host>"),
@@ -383,6 +391,26 @@ def test_environment(server, monkeypatch, capsys):
 
 def test_verbose_shows_each_request(protonclient):
     assert protonclient("-v", "proton-list").err.count("HTTP Request: GET") == 1
+
+
+def test_a_log_file_has_requests_and_errors(protonclient, tmp_path, port):
+    file = tmp_path / "client.log"
+    assert protonclient("--log-file", str(file), "port-show", port).err == ""
+    assert protonclient("port-show", "gone\x1b", "--log-file", str(file)).code == 1
+    lines = file.read_text().splitlines()
+    assert any("INFO httpx: " in line and f"/ports/{port}" in line for line in lines)
+    assert any("ERROR protonclient: " in line for line in lines)
+    assert "\x1b" not in file.read_text()
+    refused = protonclient("--log-file", str(tmp_path / "no" / "log"), "port-show", port)
+    assert refused.code == 2
+    assert "--log-file: cannot write" in refused.err
+
+
+def test_every_exit_code_is_documented():
+    codes = {str(value) for name, value in vars(app).items() if name.startswith("EXIT_")} | {"0", "130"}
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "command-line.md").read_text()
+    assert set(re.findall(r"^\| ([0-9]+) \|", page, re.MULTILINE)) == codes
+    assert set(re.findall(r"^  ([0-9]+) ", global_options.EPILOG, re.MULTILINE)) == codes
 
 
 def test_version(capsys):

@@ -38,6 +38,16 @@ def test_text_formats_read_like_json(protonclient, server, port):
     assert (rows[0]["admin_state_up"], rows[0]["mtu"], rows[0]["host_id"]) == ("true", "1500", "")
 
 
+@pytest.mark.parametrize("quote", ["all", "minimal", "nonnumeric", "none"])
+@pytest.mark.parametrize("name", ["C:\\b", 'a "b", c', "\\", "plain"])
+def test_csv_is_read_back_as_it_was(protonclient, server, port, name, quote):
+    server.objects["ports"][port]["name"] = name
+    text = protonclient("port-list", "-c", "name", "-f", "csv", "--quote", quote).out
+    # Only where nothing is quoted, something else has to stand before a comma.
+    unquoted = {"quoting": csv.QUOTE_NONE, "escapechar": "\\"} if quote == "none" else {}
+    assert list(csv.reader(io.StringIO(text), **unquoted)) == [["name"], [name]]
+
+
 def test_show_begins_with_the_key_and_shows_what_the_schema_lacks(protonclient, server, port):
     server.objects["ports"][port]["of_a_newer_server"] = 1
     names = list(protonclient("port-show", port, "-f", "json").json)

@@ -73,6 +73,21 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path):
         config.read("test", OPTIONS, ["--config-file", str(tmp_path)])
 
 
+@pytest.mark.parametrize("name", ["debug", "use_json"])
+def test_a_bad_boolean_names_its_file(tmp_path, name):
+    file = tmp_path / "bad.conf"
+    file.write_text(f"[DEFAULT]\n{name} = maybe\n")
+    with pytest.raises(StartFailed) as caught:
+        config.read("p", {"DEFAULT": config.LOG_OPTIONS}, ["--config-file", str(file)])
+    assert str(caught.value) == f"{file}: {name}: expected true or false, got 'maybe'"
+
+
+def test_a_name_of_the_command_line_is_no_name_of_a_file(tmp_path):
+    # oslo.config would pass over it, so the log would stay as it was.
+    with pytest.raises(StartFailed, match="has no option use-json; did you mean use_json"):
+        read(tmp_path, "[DEFAULT]\nuse-json = true\n")
+
+
 def test_what_the_command_line_takes(tmp_path):
     file = tmp_path / "gluon.conf"
     file.write_text("[DEFAULT]\nlog_level = WARNING\n")

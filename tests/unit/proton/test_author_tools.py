@@ -53,6 +53,18 @@ def test_the_servers_own_demands_and_names(folder, capsys):
     (folder / "api.yaml").write_text(MODEL.replace("{name: bridge}}", "{name: bridge}" + policies))
     assert main(["model", "check", str(folder)]) == 1
     assert capsys.readouterr().out.count("would not be kept") == 2
+    (folder / "api.yaml").write_text(
+        MODEL.replace("name: l2", "name: other").replace(
+            "{name: bridge}}", "{name: bridge}, attributes: {a: {type: x}}" + policies
+        )
+    )
+    assert main(["model", "check", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "faults: 4" in said
+    assert said.count("would not be kept") == 2
+    assert 'unknown type "x"' in said
+    assert "expected l2 as the folder is called, got other" in said
+    (folder / "api.yaml").write_text(MODEL)
     renamed = folder.with_name("net-l3vpn")
     folder.rename(renamed)
     assert main(["model", "check", str(renamed)]) == 1
@@ -66,11 +78,14 @@ def test_no_model(tmp_path, capsys):
     assert "holds no api.yaml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["acme", "acme-sdn", "acme_2"])
-def test_a_new_backend_and_its_test(tmp_path, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "class_name"), [("acme", "AcmeBackend"), ("my-backend", "MyBackend"), ("backend", "BackendBackend")]
+)
+def test_a_new_backend_and_its_test(tmp_path, capsys, name, class_name):
     assert main(["backend", "new", name, "--directory", str(tmp_path)]) == 0
     [folder] = tmp_path.iterdir()
     assert str(folder) in capsys.readouterr().out
+    assert any(f"class {class_name}(Backend):" in file.read_text() for file in folder.iterdir())
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:randomly"],

@@ -72,6 +72,52 @@ objects:
     assert len(found) == len(set(map(str, found)))
 
 
+def test_rules_and_names_are_judged_beside_attributes_that_are_at_fault():
+    text = """\
+  Segment:
+    extends: BaseService
+    api: {name: segment}
+    attributes:
+      vni: {type: integer, min: 5, max: 1}
+      ip: {type: string, format: ipv9}
+      mac: {type: string, format: mac, address: nonsense}
+      d: {type: integer, default: "x"}
+      e: {type: strin}
+    rules:
+      r1: {unique: [nothere]}
+      r2: {range: vni, by: name, values: {a: 1}}
+      r3: {same_family: [vni, d]}
+      follows_from_ip: {same_family: [ip, ip2]}
+      follows_from_e: {different: [e, vni]}
+  Bad:
+    extends: Nope
+    api: {name: segment}
+    attributes: {f: {type: strin}}
+    rules: {follows: {unique: [inherited]}}
+  Named:
+    extends: BaseService
+    api: {name: named, parent: Bad, parent_key: follows}
+"""
+    found = faults(HEAD + SERVICE + text.replace("      ip: ", "      ip2: {type: string, format: ip}\n      ip: "))
+    told = "\n".join(map(str, found))
+    for message in (
+        "attribute vni: min: expected an integer of at most 1, which is max, got 5",
+        'attribute ip: unknown format "ipv9"',
+        "attribute mac: address: expected one of",
+        "attribute d: default: expected an integer",
+        'attribute e: unknown type "strin"',
+        'rules: r1: unknown attribute "nothere"',
+        "rules: r2: name does not fit; expected by to name an enum",
+        "rules: r3: vni does not fit; expected attributes of format ip, ipv4, ipv6",
+        'object Bad: extends: "Nope" does not exist',
+        'object Bad: api: "segment" is already an API name of Segment',
+        'attribute f: unknown type "strin"',
+    ):
+        assert told.count(message) == 1, told
+    assert "follows" not in told
+    assert len(found) == 11, told
+
+
 @pytest.mark.parametrize(
     ("objects", "number"),
     [

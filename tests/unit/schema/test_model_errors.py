@@ -36,7 +36,7 @@ ATTRIBUTES = [
     ("a: {type: string, length: 0}", "length: expected an integer 1..65535, got 0"),
     ("a: {type: string, length: true}", "length: expected an integer 1..65535, got true"),
     ("a: {type: integer, min: 1.5}", "min: expected an integer, got 1.5"),
-    ("a: {type: integer, min: 3, max: 2}", "min 3 is above max 2"),
+    ("a: {type: integer, min: 3, max: 2}", "min: expected an integer of at most 2, which is max, got 3"),
     ("a: {type: integer, max: 4294967295}", "max: expected an integer -2147483648..2147483647 for format int32"),
     ("a: {type: string, required: maybe}", 'required: expected true or false, got "maybe"'),
     ("a: {type: string, required: true, read_only: true}", "read_only and required exclude each other"),
@@ -121,11 +121,11 @@ OBJECTS = [
     ),
     (
         "extends: BaseObject, subnet: {address: name, prefix: b, gateway: c}",
-        "subnet: address: expected an attribute of format ip, ipv4, ipv6; name is not",
+        "subnet: address: name does not fit; expected an attribute of format ip, ipv4, ipv6",
     ),
     (
         "extends: BaseServiceBinding, subnet: {address: ipaddress, prefix: ipaddress, gateway: ipaddress}",
-        "subnet: prefix: expected an attribute of type integer; ipaddress is not",
+        "subnet: prefix: ipaddress does not fit; expected an attribute of type integer",
     ),
     (
         "attributes: {n: {type: uuid, read_only: true}}, subnet: {address: n, prefix: b, gateway: c}",

@@ -57,23 +57,29 @@ def problems(object_type, values, existing=None) -> dict[str, str]:
 BAD = [
     ("r: 1", "rules: r: expected a mapping, got 1"),
     ("r-1: {unique: [a]}", "rules: name: expected a letter"),
-    ("r: {}", "rules: r: expected exactly one of unique, range, different, same_family, got none"),
+    ("r: {}", "rules: r: expected exactly one of unique, range, different, same_family, counts_down, got none"),
     ("r: {unique: [a], different: [a, b]}", "got unique and different"),
-    ("r: {unique: [a], by: kind}", 'unknown property of a rule unique "by"; expected unique, unless, source'),
+    (
+        "r: {unique: [a], by: kind}",
+        'unknown property of a rule unique "by"; expected unique, unless, nulls_equal, source',
+    ),
+    ("r: {unique: [a], nulls_equal: [b]}", "rules: r: nulls_equal: expected a list of names out of a, got a list"),
+    ("r: {unique: [a], nulls_equal: a}", 'rules: r: nulls_equal: expected a list of names out of a, got "a"'),
+    ("r: {different: [a, b], nulls_equal: [a]}", 'unknown property of a rule different "nulls_equal"'),
     ("r: {unique: a}", 'rules: r: unique: expected a list of the names of attributes, none twice, got "a"'),
     ("r: {unique: []}", "rules: r: unique: expected a list of the names of attributes"),
     ("r: {unique: [a, a]}", "none twice"),
     ("r: {unique: [1]}", "expected a list of the names of attributes"),
     ("r: {unique: [c]}", 'rules: r: unknown attribute "c"; expected one of a, b, data, id, kind, list, mine'),
     ("r: {unique: [mine]}", "rules: r: mine is read-only, nobody gives it a value"),
-    ("r: {unique: [list]}", "expected attributes of one value, no list and no JSON; list is none"),
-    ("r: {unique: [data]}", "data is none"),
-    ("r: {unique: [a], unless: n}", "rules: r: expected unless to name a boolean; n is none"),
+    ("r: {unique: [list]}", "list does not fit; expected attributes of one value, no list and no JSON"),
+    ("r: {unique: [data]}", "data does not fit"),
+    ("r: {unique: [a], unless: n}", "rules: r: n does not fit; expected unless to name a boolean"),
     ("r: {unique: [a], unless: 1}", "rules: r: unless: expected the name of an attribute, got 1"),
     ("r: {unique: [a], source: 1}", "source: expected text, got 1"),
     ("r: {different: [a]}", "rules: r: different: expected a list of the names of two or more attributes"),
-    ("r: {different: [a, n]}", "rules: r: different: expected attributes of one type"),
-    ("r: {same_family: [a, n]}", "rules: r: expected attributes of format ip, ipv4, ipv6; n is none"),
+    ("r: {different: [a, n]}", "rules: r: different: a, n are of several types; expected attributes of one type"),
+    ("r: {same_family: [a, n]}", "rules: r: n does not fit; expected attributes of format ip, ipv4, ipv6"),
     ("r: {range: n, values: {x: 1}}", "rules: r: by: expected the name of an attribute, got null"),
     ("r: {range: n, by: kind}", "rules: r: values is missing; expected a range for each value"),
     ("r: {range: n, by: kind, values: [1]}", "rules: r: values: expected a mapping"),
@@ -85,8 +91,11 @@ BAD = [
         "r: {range: n, by: kind, values: {x: [1, 101]}}",
         "values: x: expected a range in 0..100, as n has it; got 1..101",
     ),
-    ("r: {range: a, by: kind, values: {x: 1}}", "rules: r: expected range to name an integer; a is none"),
-    ("r: {range: n, by: a, values: {x: 1}}", "rules: r: expected by to name an enum; a is none"),
+    ("r: {range: a, by: kind, values: {x: 1}}", "rules: r: a does not fit; expected range to name an integer"),
+    ("r: {range: n, by: a, values: {x: 1}}", "rules: r: a does not fit; expected by to name an enum"),
+    ("r: {counts_down: n}", "rules: r: along: expected the name of an attribute, got null"),
+    ("r: {counts_down: a, along: list}", "rules: r: a does not fit; expected counts_down to name an integer"),
+    ("r: {counts_down: n, along: a}", "rules: r: a does not fit; expected along to name a list"),
     ("r: null", "rules: r: there is no such rule to drop; none is inherited"),
 ]
 
@@ -105,7 +114,10 @@ def test_a_rule_that_cannot_be_judged_is_refused_at_load(ruled, rules, message):
     [
         ("a: {type: string, address: unicast}", "address: only for format ipv4, ipv6, ip, ip-list, mac"),
         ("a: {type: integer, address: unicast}", "address: only for type string, and the type is integer"),
-        ("a: {type: string, format: ip, address: anycast}", "address: expected one of unicast, multicast"),
+        ("a: {type: string, format: ip, address: anycast}", "address: expected one of unicast, multicast, source"),
+        ("a: {type: string, format: ip, repeats: true}", "repeats: only for a list format (uuid-list, ip-list"),
+        ("a: {type: string, object_only: true}", "object_only: only for format json"),
+        ("a: {type: integer, repeats: true}", "repeats: only for type string, and the type is integer"),
         ("a: {type: integer, except: 3}", "except: expected a list of integers, got 3"),
         ("a: {type: string, except: [3]}", "except: only for type integer, and the type is string"),
         ("a: {type: integer, except: [3], default: 3}", "default: expected an integer -2147483648..2147483647, got 3"),
@@ -163,15 +175,19 @@ def test_rules_as_sentences(ruled):
         one: {unique: [a, b], unless: shared}
         two: {different: [a, b]}
         three: {same_family: [a, b]}
+        six: {counts_down: n, along: list}
+        five: {unique: [a, n], nulls_equal: [n]}
         four: {range: n, by: kind, values: {x: 0, y: [1, 5]}}
     """)
     assert thing.sentences == (
         "no two have the same a and b, unless shared is true in all of them",
         "a and b are different",
         "a and b are of one family, IPv4 or IPv6",
+        "n is at least the number of items of list, at each of which it is counted down",
+        "no two have the same a and n; an unset n counts as a value",
         "n by kind: x: 0; y: 1..5",
     )
-    assert [rule.name for rule in thing.unique] == ["one"]
+    assert [rule.name for rule in thing.unique] == ["one", "five"]
     assert isinstance(thing.unique[0], Unique)
 
 
@@ -187,6 +203,16 @@ def test_range(ruled, kind, n):
     if found:
         expected = "0" if kind == "x" else "an integer 10..20"
         assert found == {"n": f"expected {expected} where kind is {kind}, got {n}"}
+
+
+@given(n=st.none() | st.integers(0, 4), count=st.integers(0, 4))
+def test_counts_down(ruled, n, count):
+    thing = ruled("r: {counts_down: n, along: list}")
+    items = ", ".join(f"10.0.0.{number}" for number in range(count))
+    found = problems(thing, {"tenant_id": TENANT, "n": n, "list": items})
+    assert found == (
+        {} if n is None or n >= count else {"n": f"expected at least {count}, one for each item of list, got {n}"}
+    )
 
 
 addresses = st.ip_addresses().map(str).filter(lambda text: "ffff:" not in text)
@@ -281,6 +307,7 @@ def test_a_mac_address_is_the_same_in_every_notation(thing, octets, data):
     digits = octets.hex()
     four, six, two = ([digits[at : at + n] for at in range(0, 12, n)] for n in (4, 6, 2))
     spellings = [":".join(two), "-".join(two), ".".join(four), "-".join(four), ":".join(four), "-".join(six), digits]
+    spellings.append(":".join(octet.removeprefix("0") for octet in two))
     text = data.draw(st.sampled_from(spellings + [each.upper() for each in spellings]))
     unicast, multicast = (
         thing(f"a: {{type: string, format: mac, address: {kind}}}") for kind in ("unicast", "multicast")

@@ -92,16 +92,16 @@ def test_default_from_another_attribute(net_l3vpn):
         "tenant_id": TENANT,
         "local_ip_address": "10.0.0.1",
         "peer_ip_address": "10.0.0.2",
-        "as_number": 4294967295,
+        "as_number": 4294967294,
     }
     created = validate_attributes(peering, given | {"id": KEY})
-    assert created["peer_as_number"] == 4294967295
+    assert created["peer_as_number"] == 4294967294
     assert validate_attributes(peering, given | {"peer_as_number": 5})["peer_as_number"] == 5
     changed = validate_attributes(peering, {"as_number": 7}, existing=created)
-    assert (changed["as_number"], changed["peer_as_number"]) == (7, 4294967295)
+    assert (changed["as_number"], changed["peer_as_number"]) == (7, 4294967294)
     reset = validate_attributes(peering, {"as_number": 7, "peer_as_number": None}, existing=created)
     assert reset["peer_as_number"] == 7
-    assert conform(peering, given, KEY)["peer_as_number"] == 4294967295
+    assert conform(peering, given, KEY)["peer_as_number"] == 4294967294
 
 
 def test_default_from_goes_through_a_chain_in_any_order(thing):
@@ -161,7 +161,7 @@ def test_update_keeps_the_key(net_l3vpn):
 BINDING = {"tenant_id": TENANT, "interface_id": KEY, "service_id": TENANT}
 
 SUBNETS = [
-    ({"ipaddress": "10.0.0.5", "subnet_prefix": 33}, "subnet_prefix", "expected 0..32 for IPv4, got 33"),
+    ({"ipaddress": "10.0.0.5", "subnet_prefix": 33}, "subnet_prefix", "expected at most 32 for IPv4, got 33"),
     (
         {"ipaddress": "10.0.0.5", "subnet_prefix": 24, "gateway": "10.0.1.1"},
         "gateway",
@@ -172,7 +172,7 @@ SUBNETS = [
         "gateway",
         'expected an IPv4 address as 10.0.0.5 is, got "2001:db8::1"',
     ),
-    ({"gateway": "10.0.0.1", "subnet_prefix": 64}, "subnet_prefix", "expected 0..32 for IPv4, got 64"),
+    ({"gateway": "10.0.0.1", "subnet_prefix": 64}, "subnet_prefix", "expected at most 32 for IPv4, got 64"),
 ]
 
 

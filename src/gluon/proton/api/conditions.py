@@ -10,6 +10,7 @@ from gluon.proton.api.errors import PreconditionRefused
 from gluon.proton.service import Condition, Stored
 
 _TAG = re.compile(r'(W/)?"[!#-~]*"|revision_number=[0-9]{1,18}').fullmatch
+_UNMODIFIED = "If-Unmodified-Since"
 _COMMAS = re.compile(r'\s*,\s*(?=(?:[^"]*"[^"]*")*[^"]*$)')
 """Commas, but for those within quotes."""
 
@@ -23,8 +24,14 @@ def of(request: Request) -> Condition | None:
     """The condition of a change; None: there is none.
 
     A header that can't be read is a condition that never holds: whoever sent it asked for protection.
+
+    Raises:
+        PreconditionRefused: the condition is a date.
     """
     wanted, unwanted = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    if wanted is None and _UNMODIFIED in request.headers:
+        # Two changes of one second have one date, so it protects from nothing; who sent it asked for protection.
+        raise PreconditionRefused(f"{_UNMODIFIED} can't tell changes of one second apart; send If-Match with the ETag")
     if wanted is None and unwanted is None:
         return None
 
@@ -54,7 +61,7 @@ def refuse(request: Request) -> None:
     Raises:
         PreconditionRefused: the request has a condition.
     """
-    for name in ("If-Match", "If-None-Match"):
+    for name in ("If-Match", "If-None-Match", _UNMODIFIED):
         if name in request.headers:
             raise PreconditionRefused(f"there is nothing here that {name} could be compared with; leave it out")
 

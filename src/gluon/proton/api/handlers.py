@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import unquote
 
@@ -127,10 +128,13 @@ def _object(stored: Stored) -> Response:
     return json_response(shown(stored), headers={"ETag": conditions.etag(stored)})
 
 
+_is_limit = re.compile("[1-9][0-9]{0,9}").fullmatch
+
+
 def _limit(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:11]) <= MAX_LIMIT):
+    if not (_is_limit(text) and int(text) <= MAX_LIMIT):
         raise InvalidAttributes([Problem("limit", f"expected an integer 1..{MAX_LIMIT}, got {text[:80]}")])
     return int(text)
 

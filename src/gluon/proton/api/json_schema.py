@@ -92,7 +92,7 @@ def filter_schema(attribute: Attribute) -> Schema:
     unset: Schema = {"type": "string", "maxLength": 0}
     value = _value(attribute, answer=False)
     if attribute.format == "json":
-        value = {"type": ["number", "boolean"]}
+        value = {"type": "string", "enum": ["{}"]} if attribute.object_only else {"type": ["number", "boolean"]}
     text = value.get("type") == "string"
     item = _or_empty(value) if text else {"anyOf": [value, unset]}
     return {"type": "array", "items": item, "minItems": 1}
@@ -220,14 +220,16 @@ def _value(attribute: Attribute, *, answer: bool) -> Schema:
 def _text(attribute: Attribute, *, answer: bool) -> Schema:
     if attribute.format == "json":
         # Generators of clients refuse an array that does not say of what.
-        return {"type": ["object", "array", "number", "boolean"], "items": {}}
+        anything: Schema = {"type": ["object", "array", "number", "boolean"], "items": {}}
+        return {"type": "object"} if attribute.object_only and not answer else anything
     if answer and attribute.type is AttributeType.UUID and not attribute.format:
         return {"type": "string", "format": "uuid"}
     length = {} if attribute.length is None else {"maxLength": attribute.length}
-    pattern = patterns.of(attribute)
+    pattern = "" if answer and attribute.format in patterns.UNBOUNDED else patterns.of(attribute)
     if pattern:
         # Generators of values can seldom satisfy both, and the pattern of a single value says it already.
-        return {"type": "string", "pattern": f"^(?:{pattern})$", **(length if attribute.is_list else {})}
+        is_unbounded = attribute.is_list or attribute.format in patterns.UNBOUNDED
+        return {"type": "string", "pattern": f"^(?:{pattern})$", **(length if is_unbounded else {})}
     if attribute.format:
         return {"type": "string", "format": attribute.format, **length}
     if attribute.primary:

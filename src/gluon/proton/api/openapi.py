@@ -46,17 +46,29 @@ _ETAG: Json = {
     "schema": {"type": "string"},
     "description": "Names this state of the object; it changes with each change.",
 }
-_CONDITION = (
-    "With `If-Match: <ETag>`, or `If-Match: revision_number=<n>`, nothing is done if the object is another by now."
-)
-"""In words, and not as a parameter: programs that make up values for parameters would always be refused."""
+_CONDITION: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "An ETag, `revision_number=<n>` or `*`: nothing is done if the object is another by now.",
+}
+_NEWS: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "An ETag: the object is only sent if it is another by now.",
+}
 _ERRORS = {
     400: "The request can't be read, or an attribute has a bad value.",
     404: "There is no such object.",
+    405: "The path doesn't have this method.",
+    408: "The header or the body didn't come in time.",
     409: "The object's state, or another object, doesn't allow it.",
     412: "The object is not as the request's condition has it.",
     413: "The body is too long.",
     415: "The body is not JSON, or is encoded.",
+    431: "The header is too long.",
+    500: "A fault in the server; its log has it under the request's id.",
     503: "The database can't be reached or written, or changes wait for an operator.",
 }
 
@@ -145,18 +157,18 @@ def _item(proton: Proton, object_type: ObjectType, below: ObjectType | None) -> 
     made: Json = {
         "get": {
             **_head("show", proton, object_type, below),
-            "description": "With `If-None-Match: <ETag>` it is only sent if it is another by now.",
+            "parameters": [_NEWS],
             "responses": {**_responses("200", content, 404, 412), "304": {"description": "It has not changed."}},
         },
         "put": {
             **_head("update", proton, object_type, below),
-            "description": _CONDITION,
+            "parameters": [_CONDITION],
             "requestBody": _request(_update(proton, object_type, below)),
             "responses": _responses("200", content, 400, 404, 409, 412, 413, 415),
         },
         "delete": {
             **_head("delete", proton, object_type, below),
-            "description": _CONDITION,
+            "parameters": [_CONDITION],
             "responses": _responses("204", {"description": "It is deleted."}, 404, 409, 412),
         },
     }

@@ -8,7 +8,7 @@ takes more; where an exact one would fill a page (IPv6), it leaves out spellings
 from __future__ import annotations
 
 from gluon.schema import Attribute, AttributeType
-from gluon.schema.addresses import MULTICAST, UNICAST
+from gluon.schema.addresses import DESTINATION, MULTICAST, SOURCE, UNICAST
 
 _HEX = "[0-9a-fA-F]"
 UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}|{_HEX}{{32}}"
@@ -50,27 +50,56 @@ _FROM_U16 = (
 ROUTE_TARGET = f"{_TO_U16}:{_TO_U32}|(?:{_FROM_U16}|{IPV4}):{_TO_U16}"
 
 _MAC = {
-    "": f"{_HEX}{{2}}",
-    UNICAST: f"{_HEX}[02468aceACE]",
-    MULTICAST: f"{_HEX}[13579bdfBDF]",
+    "": _HEX,
+    UNICAST: "[02468aceACE]",
+    MULTICAST: "[13579bdfBDF]",
+    SOURCE: "[02468aceACE]",
+    DESTINATION: _HEX,
 }
-"""The first octet, by the kind of address."""
-_NO_MAC = "(?![0:.-]+$)(?![fF:.-]+$)"
-"""All zeros and the broadcast address are no interface's."""
+"""The second digit of the first octet, by the kind of address."""
+_NOT_ZEROS = "(?![0:.-]+$)"
+_NOT_BROADCAST = "(?![fF:.-]+$)"
 
 
-def _mac(first: str) -> str:
+def _mac(kind: str) -> str:
+    first, no_mac = _HEX + _MAC[kind], _NOT_ZEROS if kind == DESTINATION else _NOT_ZEROS + _NOT_BROADCAST
     octet = f"{_HEX}{{2}}"
-    shapes = [f"{first}(?:{separator}{octet}){{5}}" for separator in (":", "-")]
+    shapes = [f"{_HEX}?{_MAC[kind]}(?::{_HEX}{{1,2}}){{5}}", f"{first}(?:-{octet}){{5}}"]
     shapes += [f"{first}{octet}(?:{separator}{octet}{octet}){{2}}" for separator in (r"\.", "-", ":")]
     shapes += [f"{first}{octet}{octet}[-:]{octet}{octet}{octet}", f"{first}(?:{octet}){{5}}"]
-    return f"{_NO_MAC}(?:{'|'.join(shapes)})"
+    return f"{no_mac}(?:{'|'.join(shapes)})"
 
+
+_LONG, _SHORT = "0[13578]|1[02]", "0[469]|11"
+_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY = (
+    f"(?:{_LEAP}-02-29|[0-9]{{4}}-(?:(?:{_LONG})-(?:0[1-9]|[12][0-9]|3[01])"
+    f"|(?:{_SHORT})-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])))"
+)
+_HOUR_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+# In the first and the last year UTC may be another year, which there is none of.
+DATE_TIME = rf"(?!000[01]|9999){_DAY}[Tt]{_HOUR_MINUTE}:[0-5][0-9](?:\.[0-9]{{1,6}}0*)?(?:[Zz]|[+-]{_HOUR_MINUTE})"
+
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL = rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*"
+
+_URI_CHARACTER = "(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+_HOST = rf"(?:[A-Za-z0-9._~-]*|\[(?:{_IPV6})\])"
+_AUTHORITY = rf"//(?:[A-Za-z0-9._~-]+@)?{_HOST}(?::{_TO_U16})?(?:[/?]{_URI_CHARACTER}*)?"
+URI = f"[A-Za-z][A-Za-z0-9+.-]*:(?:{_AUTHORITY}|(?!//){_URI_CHARACTER}+)(?:#{_URI_CHARACTER}*)?"
+
+UNBOUNDED = ("date-time", "email", "uri")
+"""The formats of a single value whose expression does not say how long it may be."""
 
 _IP = {
     "": {"ipv4": IPV4, "ipv6": _IPV6},
     UNICAST: {"ipv4": _UNICAST_V4, "ipv6": _UNICAST_V6},
     MULTICAST: {"ipv4": _MULTICAST_V4, "ipv6": _MULTICAST_V6},
+    SOURCE: {"ipv4": rf"{_UNICAST_V4}|0\.0\.0\.0", "ipv6": f"{_UNICAST_V6}|::"},
+    DESTINATION: {
+        "ipv4": rf"{_UNICAST_V4}|{_MULTICAST_V4}|255\.255\.255\.255",
+        "ipv6": f"{_UNICAST_V6}|{_MULTICAST_V6}",
+    },
 }
 _DIFFERENT = r"(?!(?:.*,)?([^,]+)(?:,.*)?,\1(?:,|$))"
 """No item of a list stands in it twice."""
@@ -82,7 +111,8 @@ def of(attribute: Attribute) -> str:
         return UUID
     single = _single(attribute.format.removesuffix("-list"), attribute.address)
     if single and attribute.is_list:
-        return f"{_DIFFERENT}(?:{single})(?:,(?:{single}))*"
+        different = "" if attribute.repeats else _DIFFERENT
+        return f"{different}(?:{single})(?:,(?:{single}))*"
     return single
 
 
@@ -93,10 +123,16 @@ def _single(format_name: str, kind: str) -> str:
         case "ip":
             return "|".join(_IP[kind].values())
         case "mac":
-            return _mac(_MAC[kind])
-        case "route-target" | "route-distinguisher":
-            return ROUTE_TARGET
-        case "uuid":
-            return UUID
+            return _mac(kind)
         case _:
-            return ""
+            return _OTHERS.get(format_name, "")
+
+
+_OTHERS = {
+    "route-target": ROUTE_TARGET,
+    "route-distinguisher": ROUTE_TARGET,
+    "uuid": UUID,
+    "date-time": DATE_TIME,
+    "email": EMAIL,
+    "uri": URI,
+}

@@ -75,7 +75,7 @@ def _files(name: str) -> dict[str, str]:
         "@project@": f"gluon-{name.replace('_', '-')}",
         "@module@": module,
         "@section@": f"shim_{name.replace('-', '_')}",
-        "@class@": "".join(part.capitalize() for part in re.split("[-_]", name)),
+        "@class@": _class(name),
         "@distribution@": DISTRIBUTION,
     }
     names = {"pyproject.toml": "pyproject.toml", "backend.py": f"{module}.py", "test_backend.py": f"test_{module}.py"}
@@ -87,6 +87,12 @@ def _files(name: str) -> dict[str, str]:
             text = text.replace(placeholder, value)
         written[file] = text
     return written
+
+
+def _class(name: str) -> str:
+    """What stands before `Backend` in the name of the class."""
+    whole = "".join(part.capitalize() for part in re.split("[-_]", name))
+    return whole.removesuffix("Backend") or whole
 
 
 def _module(name: str) -> str:

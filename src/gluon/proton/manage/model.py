@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from gluon.models import catalog
 from gluon.process.run import StartFailed
 from gluon.proton.manage.saying import say
 from gluon.proton.service import model_faults
-from gluon.schema import ModelError
 
 
 def add(commands: Any) -> None:
@@ -44,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """
     faults = 0
     for file in [file for directory in arguments.directories for file in _models(directory)]:
-        found = list(_faults(file))
+        found = catalog.faults(file, model_faults)
         faults += len(found)
         for fault in found:
             say(str(fault))
@@ -63,11 +61,3 @@ def _models(directory: Path) -> list[Path]:
             f"{directory} holds no {catalog.MODEL_FILE}, and no folder of it does; name the folder of a proton"
         )
     return found
-
-
-def _faults(file: Path) -> Iterator[ModelError]:
-    found = catalog.faults(file)
-    yield from found
-    if not found:
-        name = file.resolve().parent.name
-        yield from model_faults(catalog.load([name], [file.resolve().parents[1]])[name])

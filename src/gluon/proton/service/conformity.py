@@ -112,7 +112,7 @@ def _alike(tx: Transaction, proton: Proton, object_type: ObjectType) -> dict[Obj
     found: dict[ObjectKey, str] = {}
     rows = tx.objects(proton.name, object_type.name)
     for rule in object_type.unique:
-        for keys in rows.alike(rule.unique, rule.unless):
+        for keys in rows.alike(rule):
             for key in keys:
                 others = ", ".join(other for other in keys if other != key)
                 words = f"it has the same {' and '.join(rule.unique)} as {object_type.name} {others}"

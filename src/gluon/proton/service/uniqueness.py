@@ -42,15 +42,20 @@ def refuse_taken(
                 raise Taken(object_type.name, other, rule, tuple(values[name] for name in rule.unique))
 
 
+_UNSET: tuple[Value, ...] = (None, "")
+"""Plain text may be empty, which is as good as unset."""
+
+
 def _other(
     tx: Transaction, object_type: ObjectType, key: ObjectKey, rule: Unique, values: Mapping[str, Value]
 ) -> str | None:
     """The key of the first other object that the rule doesn't allow beside this one."""
-    if any(values[name] is None or values[name] == "" for name in rule.unique):
-        return None
-    same: dict[str, Value | tuple[Value, ...]] = {
-        name: object_type.attributes[name].spellings(values[name]) for name in rule.unique
-    }
+    same: dict[str, Value | tuple[Value, ...]] = {}
+    for name in rule.unique:
+        is_set = values[name] is not None and values[name] != ""
+        if not is_set and name not in rule.nulls_equal:
+            return None
+        same[name] = object_type.attributes[name].spellings(values[name]) if is_set else _UNSET
     if rule.unless and values[rule.unless] is True:
         same[rule.unless] = (False, None)
     primary_key = object_type.primary_key.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    String,
     Table,
     Text,
     cast,
@@ -28,7 +29,7 @@ from gluon.proton.storage.operations import Operation, Verb
 from gluon.proton.storage.statements import VALUE
 from gluon.proton.storage.stored import Stored
 from gluon.proton.storage.tables import REVISION, ObjectTable
-from gluon.schema import ObjectType, Proton, Value
+from gluon.schema import ObjectType, Proton, Unique, Value
 
 _IN_LIMIT = 500
 """Most values in one IN (...)."""
@@ -143,32 +144,33 @@ class ObjectRows:
             statement = select(self._key).where(self._table.c[attribute] == target, self._key.not_in(but))
         return self._connection.execute(statement.limit(1)).scalar()
 
-    def alike(self, attributes: Sequence[str], unless: str = "") -> list[list[str]]:
-        """The keys of objects that have the same values in all of these attributes, each group of two or more.
-
-        Args:
-            attributes: an object in which one of them is null or empty is like no other.
-            unless: a boolean attribute; groups in which it is true throughout are left out.
-        """
+    def alike(self, rule: Unique) -> list[list[str]]:
+        """The keys of objects that break the rule together, each group of two or more."""
         c = self._table.c
-        columns = [c[name] for name in attributes]
+        columns = [self._compared(name, rule) for name in rule.unique]
+        needed = [c[name] for name in rule.unique if name not in rule.nulls_equal]
         groups = (
             select(*columns)
-            .where(*(column.is_not(None) for column in columns), *(cast(column, Text) != "" for column in columns))
+            .where(*(column.is_not(None) for column in needed), *(cast(column, Text) != "" for column in needed))
             .group_by(*columns)
             .having(func.count() > 1)
         )
-        if unless:
-            groups = groups.having(func.min(func.coalesce(c[unless], false())) == false())
+        if rule.unless:
+            groups = groups.having(func.min(func.coalesce(c[rule.unless], false())) == false())
         found = self._connection.execute(groups).all()
-        return [self._keys_with(dict(zip(attributes, values, strict=True))) for values in found]
+        return [self._keys_with(zip(columns, values, strict=True)) for values in found]
 
-    def _keys_with(self, values: Mapping[str, Value]) -> list[str]:
-        same = (self._table.c[name] == value for name, value in values.items())
+    def _compared(self, name: str, rule: Unique) -> ColumnElement[Any]:
+        """The column as it stands, so that the rule's index serves; unless an empty text is to be like null."""
+        column = self._table.c[name]
+        return func.nullif(column, "") if name in rule.nulls_equal and isinstance(column.type, String) else column
+
+    def _keys_with(self, values: Iterable[tuple[ColumnElement[Any], Value]]) -> list[str]:
+        same = (column == value for column, value in values)  # To SQLAlchemy `== None` is IS NULL.
         return list(self._connection.execute(select(self._key).where(*same).order_by(self._key)).scalars())
 
     def _add_links(self, link: Table, owner: str, attribute: str, value: Value) -> None:
-        targets = self.object_type.attributes[attribute].items(value)
+        targets = dict.fromkeys(self.object_type.attributes[attribute].items(value))  # a list may repeat an item
         if targets:
             self._connection.execute(insert(link), [{"owner": owner, "target": target} for target in targets])
 

@@ -17,7 +17,7 @@ import pytest
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import api, checks, create_port, dump, put, status, wait_until_empty
+from .observing import api, checks, create_port, dump, put, shows, status, wait_until_empty
 from .recording import Account, Recording
 
 BIND = {"host_id": "h1", "device_id": "vm-1"}
@@ -155,3 +155,34 @@ def test_a_standby_that_has_never_led_does_nothing_by_an_old_etcd(
         bind(client, create_port(client))
         assert recording.callbacks(port["id"]).count("bind_port") == 1
         assert port["id"] not in Account(recording.entries()).hosts
+
+
+@pytest.mark.parametrize("former", ["alive", "gone"])
+def test_a_port_that_moved_to_another_controller_stays_there(tmp_path: Path, recording: Recording, former: str) -> None:
+    """The backup shows the former owner's claim; the new one lives, and knows that it has the port."""
+    first = recording.options(controller="first", host_list="h1", leader_ttl=3)
+    second = recording.options(controller="second", host_list="h2", leader_ttl=3)
+    made = LocalStack(tmp_path, proton={"api": {"answer_grace": 2.0}}, shim=first, environment=recording.environment)
+    with made as stack, api(stack) as client, stack.shim_server("second", second):
+        ports = [create_port(client) for _ in range(3)]
+        for port in ports:
+            bind(client, port)
+        copy, before = backup(stack), epoch(stack)["id"]
+        for port in ports:
+            assert put(client, f"/ports/{port['id']}", host_id="h2")["vif_type"] == "ovs"
+        if former == "gone":
+            stack.shim.stop()
+        calls = len(recording.entries())
+        stack.etcd.stop()
+        stack.etcd.restore(copy)
+        stack.etcd.start()
+        until_filled(stack, after=before)
+        marker = create_port(client)
+        assert put(client, f"/ports/{marker['id']}", host_id="h2", device_id="vm-9")["vif_type"] == "ovs"
+        for port in ports:
+            shows(client, port["id"], vif_type="ovs", status="ACTIVE", status_reason=None)
+            assert put(client, f"/ports/{port['id']}", host_id="h2")["status"] == "ACTIVE"
+        undone = [
+            e for e in recording.entries()[calls:] if e.controller == "second" and e.callback.startswith(("un", "de"))
+        ]
+        assert undone == []

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import AppliedRecord, Attempt, Term
-from gluon.shim.terms.takeover import STOOD_BY, Memory, changes, is_replaced, merged, next_number, outdated
+from gluon.contract.records import NOBODY, AppliedRecord, Attempt, PortAnswer, Term
+from gluon.shim.terms.takeover import STOOD_BY, Memory, changes, claims, is_replaced, merged, next_number, outdated
 
 from .samples import applied, bound, name, port, sample
 
@@ -132,6 +132,24 @@ def test_the_number_of_a_term_only_grows(number: int | None, found: int | None, 
 )
 def test_a_replaced_etcd_may_show_any_epoch_from_before_its_loss(found: Term | None, epochs: set[str]) -> None:
     assert outdated(MEMORY, found) == epochs
+
+
+OURS = PortAnswer(controller="ours", host_id="host-1", token="t", vif_type="ovs")
+THEIRS = PortAnswer(controller="theirs", host_id="host-2", vif_type="ovs")
+
+
+@pytest.mark.parametrize("found", [None, Term(number=9, id="before", epoch="older")])
+@pytest.mark.parametrize("held", [THEIRS, NOBODY, None])
+def test_what_was_ours_is_claimed_again(found: Term | None, held: PortAnswer | None) -> None:
+    memory = replace(MEMORY, answers={port().id: OURS})
+    answers = {} if held is None else {port().id: held}
+    assert claims(memory, found, answers) == {port().id: OURS}
+    assert claims(memory, found, {port().id: OURS}) == {}
+
+
+def test_nothing_is_claimed_again_where_somebody_has_led_since() -> None:
+    memory = replace(MEMORY, answers={port().id: OURS})
+    assert claims(memory, Term(number=11, id="another", epoch="newer"), {port().id: THEIRS}) == {}
 
 
 def test_who_stood_by_believes_no_epoch_that_it_finds() -> None:

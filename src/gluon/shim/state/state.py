@@ -81,6 +81,14 @@ class State:
         """The controllers' answer for this port; `ABSENT` when there is none."""
         return self._answers.get(port, ABSENT)
 
+    def answers_of(self, controller: str) -> dict[ObjectKey, PortAnswer]:
+        """The answers of the ports that a controller has, or has claimed."""
+        return {
+            port: held.answer
+            for port, held in self._answers.items()
+            if any(entry.controller == controller for entry in held.answer.bindings.values())
+        }
+
     def wishes(self, port: ObjectKey) -> Mapping[str, Wish]:
         """The bindings that are wanted of a port, by host."""
         return self._wishes.get(port, _NO_WISHES)

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, MalformedRecord, Status, Term, decode
-from gluon.shim.plan.outcome import Writes
+from gluon.shim.plan.outcome import AnswerWrite, Writes
 from gluon.shim.reconcile.recorder import Recorder
-from gluon.shim.state import State
+from gluon.shim.state import HeldAnswer, State
 from gluon.shim.terms import takeover
 from gluon.shim.terms.feed import Feed
 from gluon.shim.terms.following import Following
@@ -106,8 +106,20 @@ class Loading:
             await asyncio.gather(
                 *(self._recorder.write(Writes(subject=key, records={key: r})) for key, r in written.items())
             )
+            if memory is not None:
+                await self._claim_again(state, memory, found)
         for key in self._feed.leftovers:
             await self._recorder.put(key, None)
+
+    async def _claim_again(self, state: State, memory: Memory, found: Term | None) -> None:
+        """Our ports are ours in the replaced etcd, too, whatever claims it brought back."""
+        ours = {port: answer for port, answer in memory.answers.items() if port.proton == state.proton.name}
+        held = {port: state.answer(port).answer for port in ours}
+        for port, answer in takeover.claims(replace(memory, answers=ours), found, held).items():
+            write = AnswerWrite(port, answer, state.answer(port))
+            written = await self._recorder.write(Writes(subject=port, answer=write))
+            if written.answered:  # Else another controller has written since; the mirror tells.
+                state.wrote(port, HeldAnswer(answer, written.revision))
 
 
 def _remembered(proton: str, state: State, memory: Memory, found: Term | None) -> dict[ObjectKey, AppliedRecord | None]:

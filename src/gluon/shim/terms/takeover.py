@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import AppliedRecord, Attempt, Term
+from gluon.contract.records import AppliedRecord, Attempt, PortAnswer, Term
 
 Book = Mapping[ObjectKey, AppliedRecord]
 
@@ -30,6 +30,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     """The epoch of etcd at that time; of an etcd that was not filled again, all that it may show."""
     book: Book
     """All applied records."""
+    answers: Mapping[ObjectKey, PortAnswer] = {}
+    """Those of the ports that this controller had."""
     replaced: bool
     """The latest term ended because another etcd answered."""
 
@@ -81,6 +83,22 @@ def merged(memory: Memory, found: Term | None, book: Book) -> dict[ObjectKey, Ap
             attempt = record.attempt or Attempt(callback="modify_object", attributes=record.attributes)
             both[key] = replace(both[key], attempt=attempt)
     return both
+
+
+def claims(memory: Memory, found: Term | None, answers: Mapping[ObjectKey, PortAnswer]) -> dict[ObjectKey, PortAnswer]:
+    """The answers to write into a replaced etcd: what it shows of our ports is from before they were ours.
+
+    An answer has one owner.  So if it was ours when etcd was lost, another controller's claim that comes back with
+    a backup ended before; taken for today's, it would have us unbind a port that carries traffic.
+
+    Args:
+        memory: of the process.
+        found: the latest term that etcd knows; one that the process does not know has acted since.
+        answers: what etcd holds, by port.
+    """
+    if found is not None and found.id not in memory.terms:
+        return {}
+    return {port: answer for port, answer in memory.answers.items() if answers.get(port) != answer}
 
 
 def changes(wanted: Book, book: Book) -> dict[ObjectKey, AppliedRecord | None]:

@@ -156,6 +156,7 @@ class Term:
             number=self._number.number,
             epochs=self._epochs.outdated | {self._epochs.settled},
             book={key: record for r in self._reconcilers.values() for key, record in r.state.records.items()},
+            answers={k: v for r in self._reconcilers.values() for k, v in r.state.answers_of(self._controller).items()},
             replaced=self._replaced or self._etcd.history.ended or bool(self._epochs.outdated),
         )
 

@@ -14,7 +14,7 @@ from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
 from .agreement import wait_for_agreement
-from .observing import MAC, TENANT, api, checks, create, create_port, get, manage, put, shows, status
+from .observing import MAC, TENANT, api, checks, create, create_port, dump, get, manage, put, shows, status
 from .recording import Entry, Recording
 
 PROTON = {"api": {"bind_timeout": 3, "etcd_timeout": 2}}
@@ -130,6 +130,8 @@ def test_a_report_reaches_the_api_and_holds_through_restarts(running: Running) -
     shows(running.client, port, status="ERROR")
     bound = put(running.client, f"/ports/{port}", profile={"try": 2})
     assert bound["vif_type"] == "ovs"
+    # With the answer, not after it: a shim that dies now leaves nothing that would be taken for today's.
+    assert port not in dump(stack.etcd, "/status/SimServer/net-l3vpn/Port/")
     shows(running.client, port, **BOUND)
     for key in (port, marker):
         assert running.client.delete(f"/ports/{key}").status_code == 204

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import BINDING_FAILED, AppliedRecord, Attempt, BindingAnswer, Bound, PortAnswer
+from gluon.contract.records import BINDING_FAILED, AppliedRecord, Attempt, BindingAnswer, Bound, PortAnswer, Status
 from gluon.schema.types import Value
 from gluon.shim.plan.bindings import arranged, entry_of, expected_answer
 from gluon.shim.plan.facts import Identity, is_bound, is_going, port_as_ours
@@ -43,6 +43,8 @@ class Writes(Struct, frozen=True, kw_only=True):
     claim: bool = False
     late: ObjectKey | None = None
     """The late call that this takes into account; its note goes."""
+    status: Status | None = None
+    """What is said of the subject from here on; None: whatever was."""
 
 
 # -- before a call ---------------------------------------------------------------------------------

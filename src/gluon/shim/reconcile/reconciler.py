@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY
@@ -264,12 +265,19 @@ class Reconciler:
             metrics.CALLBACKS.labels(call.callback, result).inc()
             metrics.CALLBACK_SECONDS.labels(call.callback).observe(time.monotonic() - started)
         self._check_term(call)
-        if binding is None:
-            if call.callback is Callback.UNBIND_PORT and set(self.state.hosts(subject)) <= {call.host}:
-                self._statuses.outdated(subject)
-            return outcome.succeeded(call, self.state, self.identity)
-        self._statuses.outdated(subject)
-        return outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self.identity)
+        if binding is not None:
+            writes = outcome.bound(call, binding.vif_type, binding.vif_details, self.state, self.identity)
+            return self._without_report(writes)
+        writes = outcome.succeeded(call, self.state, self.identity)
+        is_off = call.callback is Callback.UNBIND_PORT and set(self.state.hosts(subject)) <= {call.host}
+        return self._without_report(writes) if is_off else writes
+
+    def _without_report(self, writes: Writes) -> Writes:
+        """Reports from before a bind or an unbind are over with it, also for whoever leads after a crash."""
+        self._statuses.outdated(writes.subject)
+        if not self._statuses.is_written(writes.subject):
+            return writes
+        return replace(writes, status=self._statuses.of(writes.subject))
 
     def _check_term(self, call: Call) -> None:
         """A result that comes after the term is not ours to record; the next leader looks after it."""
@@ -359,6 +367,8 @@ class Reconciler:
         written = await self._records.write(writes)
         if writes.claim and not written.answered:
             return False
+        if writes.status is not None:
+            self._statuses.wrote(writes.subject, writes.status)
         concerned: set[ObjectKey] = set()
         for key, record in writes.records.items():
             concerned |= self.state.record(key, record)

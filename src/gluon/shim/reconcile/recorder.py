@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
-from gluon.contract.records import AppliedRecord, PortAnswer, encode
+from gluon.contract.records import AppliedRecord, PortAnswer, Status, encode
 from gluon.etcd import Compare, Delete, FencedWriter, Get, GetResult, Op, Put, Txn, TxnResult
 from gluon.shim.plan.outcome import AnswerWrite, Writes
 
@@ -79,6 +79,9 @@ class Recorder:
         records: list[Op] = [self._record(key, record) for key, record in writes.records.items()]
         if writes.late is not None:
             records.append(Delete(keys.late(self._controller, writes.late)))
+        if writes.status is not None:
+            path = keys.status(self._controller, writes.subject)
+            records.append(Delete(path) if writes.status == Status() else Put(path, encode(writes.status)))
         if writes.answer is None:
             return Txn([], records)
         key, held = keys.answer(writes.answer.port), writes.answer.held

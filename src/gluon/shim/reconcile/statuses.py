@@ -61,6 +61,17 @@ class Statuses:
         if self.of(port).state:
             self.report(port, "", "")
 
+    def is_written(self, key: ObjectKey) -> bool:
+        """Whether etcd says something of the object."""
+        return key in self._written
+
+    def wrote(self, key: ObjectKey, status: Status) -> None:
+        """Etcd says this of the object since a moment ago."""
+        if status == NOTHING:
+            self._written.pop(key, None)
+        else:
+            self._written[key] = status
+
     def forget(self, key: ObjectKey) -> None:
         """The object is no business of ours any more."""
         if key in self._statuses or key in self._written:
@@ -101,10 +112,7 @@ class Statuses:
         if self._written.get(key, NOTHING) == status:
             return
         await write(key, None if status == NOTHING else status)
-        if status == NOTHING:
-            self._written.pop(key, None)
-        else:
-            self._written[key] = status
+        self.wrote(key, status)
 
     def _set(self, key: ObjectKey, status: Status) -> None:
         if status == NOTHING:

@@ -260,7 +260,7 @@ class Term:
     async def _write_status(self, key: ObjectKey, status: Status | None) -> None:
         path = keys.status(self._controller, key)
         try:
-            await self._recorder.put(path, None if status is None else encode(status))
+            await self._recorder.put(path, None if status is None else encode(status), of=key)
         except WriteRefused as error:
             log.warning("%s: its status could not be written: %s", key, error)
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -275,5 +275,8 @@ def _count(proton: str, findings: Findings) -> None:
 
 
 def _portions(records: Sequence[ObjectKey], at_once: int = PORTION) -> Iterator[Sequence[ObjectKey]]:
-    for start in range(0, len(records), at_once):
-        yield records[start : start + at_once]
+    """Never of two types: an object that is doubted a moment before what it needs would not wait for that."""
+    for _, group in groupby(records, key=lambda key: subject(key).object):
+        ranked = list(group)
+        for start in range(0, len(ranked), at_once):
+            yield ranked[start : start + at_once]

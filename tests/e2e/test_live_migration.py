@@ -244,3 +244,15 @@ def in_vpn_of(recording: Recording) -> set[str]:
         elif entry.callback == "delete_service_binding":
             found.discard(entry.controller)
     return found
+
+
+def test_a_controller_that_comes_back_empty_meanwhile_is_filled_in_order(running: Running, migration: Migration) -> None:
+    assert migration.prepare().status_code == 201
+    assert migration.hosts == ["source", "target"]
+    running.recording.comes_back_empty()
+    running.recording.says("lost", "the switch was replaced")
+    until(lambda: migration.in_vpn() and migration.hosts == ["source", "target"], "it is filled again")
+    assert migration.violations() == []
+    assert migration.bindings() == {"source": ("ACTIVE", "ovs"), "target": ("INACTIVE", "ovs")}
+    assert migration.clean_up("target").status_code == 204
+    until(lambda: migration.hosts == ["source"], "the target is unbound")

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from gluon.contract import keys
-from gluon.contract.records import Status, WantedBinding
+from gluon.contract.records import Status
 from gluon.shim.backend import Held, RetryLater
 from gluon.shim.plan.inventory import PORTION as COMPARED_AT_ONCE
 from gluon.shim.plan.inventory import Comparison, Findings
@@ -19,7 +19,7 @@ from gluon.shim.terms.brake import Limits
 
 from . import virtual_time
 from .bench import MOMENT, Bench
-from .samples import OURS, bound, name, port, sample
+from .samples import OURS, name, port, sample
 
 P, S = port().id, name("VpnService", 1)
 ON_1 = keys.binding(P, "host-1")
@@ -386,23 +386,6 @@ def test_a_controller_that_came_back_empty_is_filled_again() -> None:
             assert len(bench.vendor.objects) == 21
             assert bench.statuses.of(P) == Status()
             assert all(not record.claimed and record.attempt is None for record in bench.records.values())
-
-    virtual_time.run(check())
-
-
-def test_a_lost_port_on_two_hosts_is_whole_again_before_its_interface() -> None:
-    async def check() -> None:
-        bench = Bench(MANY_WORKERS)
-        bench.has_applied(port(), sample("Interface", 1))
-        prepared = keys.binding(P, "host-2")
-        record = bound(port(host="host-2"))
-        bench.state.desire(port(), "", (WantedBinding(host_id="host-2", vnic_type="normal"),))
-        bench.state.record(prepared, record)
-        bench.records[prepared] = record
-        async with bench.running():
-            await bench.audit.lost("")
-            await bench.settle()
-            assert [call.split()[0] for call in bench.vendor.made][-1] == "modify_interface"
 
     virtual_time.run(check())
 

@@ -246,7 +246,9 @@ def in_vpn_of(recording: Recording) -> set[str]:
     return found
 
 
-def test_a_controller_that_comes_back_empty_meanwhile_is_filled_in_order(running: Running, migration: Migration) -> None:
+def test_a_controller_that_comes_back_empty_meanwhile_is_filled_in_order(
+    running: Running, migration: Migration
+) -> None:
     assert migration.prepare().status_code == 201
     assert migration.hosts == ["source", "target"]
     running.recording.comes_back_empty()

@@ -224,7 +224,17 @@ def test_a_binding_that_its_controller_dropped_is_lost(before):
     assert binding.answered(before, None, moment="1", gone="nobody knows it").reason.startswith("nobody knows it; ")
 
 
-@pytest.mark.parametrize("before", [row(), row(FAILED, reason="late"), row(LOST), row(PENDING, vif_type="ovs")])
+def test_what_is_asked_for_again_and_dropped_is_not_plugged_any_more():
+    found = binding.answered(row(PENDING, vif_type="ovs", controller="c"), None, moment="1")
+    assert (found.state, found.vif_type, found.controller, found.token) == (PENDING, "", "", "old")
+
+
+def test_an_inactive_binding_that_is_lost_is_to_be_made_again():
+    found = binding.answered(row(BOUND, active=False), None, moment="1")
+    assert found.reason.endswith("no longer has it on h1; delete this binding and create it again")
+
+
+@pytest.mark.parametrize("before", [row(), row(FAILED, reason="late"), row(LOST)])
 def test_no_answer_says_nothing_of_a_binding_that_was_not_answered(before):
     assert binding.answered(before, None, moment="1") is before
 

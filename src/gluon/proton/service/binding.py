@@ -154,7 +154,7 @@ def answered(binding: StoredBinding, answer: BindingAnswer | None, *, moment: st
         # For another request, or no more than a claim; but a key in etcd has one owner, so if it is another's,
         # whoever had the port has let it go.
         has_changed_hands = is_plugged(binding) and binding.controller not in ("", answer.controller)
-        return _let_go(binding, moment) if has_changed_hands else binding
+        return _lost(binding, "", moment) if has_changed_hands else binding
     if answer.vif_type == BINDING_FAILED:
         reason = answer.reason or f"controller {answer.controller} refused the bind and gave no reason"
         wanted = _failed(binding, reason, controller=answer.controller)
@@ -257,24 +257,28 @@ def _begun(
     )
 
 
-def _let_go(binding: StoredBinding, moment: str) -> StoredBinding:
-    if binding.state is BindingState.PENDING:
-        return replace(binding, controller="", vif_type="", vif_details={}, updated_at=moment)
-    return _lost(binding, "", moment)
+def _unplugged(binding: StoredBinding, moment: str) -> StoredBinding:
+    """Asked for again, and not bound any more meanwhile."""
+    return replace(binding, controller="", vif_type="", vif_details={}, updated_at=moment)
 
 
 def _lost(binding: StoredBinding, gone: str, moment: str) -> StoredBinding:
+    if binding.state is BindingState.PENDING and is_plugged(binding):
+        return _unplugged(binding, moment)
     # Nobody had a bind that was given up for lack of an answer: its reason stays.
     refused = binding.state is BindingState.FAILED and bool(binding.controller)
     if binding.state is not BindingState.BOUND and not refused:
         return binding
     gone = gone or f"controller {binding.controller or 'unknown'} no longer has it on {binding.host}"
+    again = "set host_id or device_id again to bind once more"
+    if not binding.active:
+        again = "delete this binding and create it again"
     return replace(
         binding,
         state=BindingState.LOST,
         vif_type="",
         vif_details={},
-        reason=f"{gone}; set host_id or device_id again to bind once more",
+        reason=f"{gone}; {again}",
         updated_at=moment,
     )
 

@@ -60,7 +60,9 @@ class Recorder:
             return _claimed_before(writes.answer, response)
         return Written(response.revision, answered=False)
 
-    async def put(self, key: bytes, value: bytes | None, *, lease: int = 0, of: Hashable = None) -> None:
+    async def put(
+        self, key: bytes, value: bytes | None, *, lease: int = 0, of: Hashable = None, unless_after: int | None = None
+    ) -> None:
         """Writes, or with None deletes, a key of this controller's that is no record and no answer.
 
         Args:
@@ -68,12 +70,14 @@ class Recorder:
             value: what to write.
             lease: to attach it to; 0 for none.
             of: writes of equal `of` stay in their order; None: those of the key do.
+            unless_after: leaves the key alone if it was written later than at this revision; None: never.
 
         Raises:
             WriteRefused, EtcdError: as `write`.
         """
         operation: Op = Delete(key) if value is None else Put(key, value, lease)
-        await self._writer.write(key if of is None else of, Txn([], [operation]))
+        guards = [] if unless_after is None else [Compare.mod_revision(key, unless_after)]
+        await self._writer.write(key if of is None else of, Txn(guards, [operation]))
 
     def _operation(self, writes: Writes) -> Txn:
         records: list[Op] = [self._record(key, record) for key, record in writes.records.items()]

@@ -168,7 +168,7 @@ class Audit:
         """Deletes the orphans that an earlier audit found too many; returns how many."""
         refused, self._refused = self._refused, {}
         await self._remove(refused)
-        return len(refused)
+        return len(set(map(subject, refused)))
 
     async def _mend(self, findings: Findings, so_far: Findings, *, whole: bool) -> bool:
         """Mends what a round found, of what the audit found so far; whether the brake holds the orphans."""

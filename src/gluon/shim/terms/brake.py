@@ -112,7 +112,7 @@ class Brake:
 
     def accept(self) -> int:
         """An operator's word: everything may be deleted.  Returns how many deletions it lets go."""
-        number = sum(len(self._doomed(state)) for state in self._states.values())
+        number = sum(len(set(map(subject, self._doomed(state)))) for state in self._states.values())
         self._orphans.clear()
         self._release("an operator has accepted it")
         return number

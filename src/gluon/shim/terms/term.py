@@ -288,12 +288,15 @@ class Term:
     def _hear_lost(self, event: Event) -> None:
         proton = event.key.removeprefix(keys.lost_prefix(self._controller)).decode(errors="replace")
         if event.value is not None and proton in self._audits:
-            self._tasks.create_task(self._restore(proton, event.key, event.value.decode(errors="replace")))
+            self._tasks.create_task(self._restore(proton, event, event.value.decode(errors="replace")))
 
-    async def _restore(self, proton: str, key: bytes, reason: str) -> None:
-        """Applies everything to an SDN controller that came back empty; only then is that forgotten."""
+    async def _restore(self, proton: str, note: Event, reason: str) -> None:
+        """Applies everything to an SDN controller that came back empty; only then is that forgotten.
+
+        A note that was written again meanwhile is of another loss.
+        """
         await self._audits[proton].lost(reason)
-        await self._recorder.put(key, None)
+        await self._recorder.put(note.key, None, unless_after=note.revision)
 
     async def _audit(self, name: str, audit: Audit) -> None:
         """Audits at the start of the term, then now and then."""

@@ -26,8 +26,12 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 	@$(BIN)/python tools/dev.py
 
 .PHONY: test
-test: $(READY) lint ## Every check and every test, but for those of chaos and of the wheel
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_chaos.py
+test: $(READY) lint ## Every check, and all tests but those of targets of their own
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not disaster"
+
+.PHONY: test-disasters
+test-disasters: $(READY) ## What was lost, restored, replaced, frozen and killed: some minutes
+	GLUON_SEEDS=$${GLUON_SEEDS:-1} $(BIN)/pytest --numprocesses 3 --dist loadfile -m disaster --timeout 300
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files
@@ -48,7 +52,7 @@ test-dist: dist ## Installs the wheel as its users do, and runs its programs: a 
 	GLUON_WHEEL=$$(ls $(CURDIR)/dist/*.whl) $(BIN)/pytest tests/dist --timeout 600
 
 .PHONY: chaos
-chaos: $(READY) ## Kills, freezes, losses and restores under load, with many seeds (GLUON_SEEDS=20)
+chaos: $(READY) ## Disasters under load, with many seeds (GLUON_SEEDS=20)
 	GLUON_SEEDS=$${GLUON_SEEDS:-20} $(BIN)/pytest tests/e2e/test_chaos.py tests/integration/shim -k "chaos or killed" --timeout 3600
 
 .PHONY: bench

@@ -24,6 +24,8 @@ from .disasters import DISASTERS, Scene
 from .observing import api, create, manage, status
 from .recording import Recording
 
+pytestmark = pytest.mark.disaster
+
 SEEDS = range(int(os.environ.get("GLUON_SEEDS", "1")))
 OWNERS = 200 if "GLUON_SEEDS" in os.environ else 100
 QUIET_TIMEOUT = 60.0

@@ -22,6 +22,8 @@ from gluon.testing.waiting import until
 from .observing import api, create_port, dump, get, status
 from .recording import Recording
 
+pytestmark = pytest.mark.disaster
+
 PROTON = {"api": {"bind_timeout": 1.0}}
 SHIM: dict[str, Any] = {"leader_ttl": 2, "retry_min": 0.05, "retry_max": 0.3, "report_after": 0.4, "etcd_timeout": 5}
 ON_H1 = {"host_id": "h1", "device_id": "vm-1"}

@@ -18,6 +18,8 @@ from .agreement import wait_for_agreement
 from .observing import MAC, TENANT, api, checks, create, create_port, dump, get, manage, put, shows, status
 from .recording import Recording
 
+pytestmark = pytest.mark.disaster
+
 PROTON = {"api": {"bind_timeout": 1.5, "answer_grace": 3, "etcd_timeout": 2}}
 SHIM: dict[str, Any] = {"leader_ttl": 2, "retry_min": 0.05, "retry_max": 0.3, "report_after": 0.4, "etcd_timeout": 2}
 BOUND = {"vif_type": "ovs", "status": "ACTIVE", "status_reason": None}

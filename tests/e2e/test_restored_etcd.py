@@ -20,6 +20,8 @@ from gluon.testing.waiting import until
 from .observing import api, checks, create_port, dump, put, shows, status, wait_until_empty
 from .recording import Account, Recording
 
+pytestmark = pytest.mark.disaster
+
 BIND = {"host_id": "h1", "device_id": "vm-1"}
 UNBIND = {"host_id": None, "device_id": None}
 

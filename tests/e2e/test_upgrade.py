@@ -25,6 +25,8 @@ from gluon.testing.waiting import until
 from .observing import TENANT, api, dump, put
 from .recording import Recording
 
+pytestmark = pytest.mark.disaster
+
 DATA = Path(__file__).parents[1] / "data" / "version1"
 VPN = "00000000-0000-4000-8000-000000000101"
 SERVED = "c1,c2,c6,c7"

@@ -13,6 +13,8 @@ import pytest
 from gluon.testing.etcd import LocalEtcd
 from gluon.testing.waiting import until
 
+pytestmark = pytest.mark.disaster
+
 TENANT = "5b1a2d3c-0000-4000-8000-000000000001"
 HOST = {"host_id": "compute-1", "device_id": "vm-1"}
 OVS = {"host_id": "compute-1", "vif_type": "ovs"}

@@ -6,6 +6,8 @@ import pytest
 
 from gluon.testing.waiting import until
 
+pytestmark = pytest.mark.disaster
+
 HOST = {"host_id": "compute-1", "device_id": "vm-1"}
 OVS = {"host_id": "compute-1", "vif_type": "ovs"}
 

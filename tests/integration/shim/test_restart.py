@@ -14,6 +14,8 @@ from gluon.testing.waiting import auntil
 
 from .ground import TENANT, Ground, name, port
 
+pytestmark = pytest.mark.disaster
+
 SEEDS = range(int(os.environ.get("GLUON_SEEDS", "1")))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 _TENANT = "f0000000-0000-4000-8000-00000000000a"
 _NETWORK = "f0000000-0000-4000-8000-000000000001"
@@ -10,22 +10,30 @@ _SUBNET = "f0000000-0000-4000-8000-000000000002"
 _PORT = "f0000000-0000-4000-8000-000000000003"
 _GROUP = "f0000000-0000-4000-8000-000000000004"
 _BGPVPN = "f0000000-0000-4000-8000-000000000005"
+_ASSOCIATION = "f0000000-0000-4000-8000-000000000006"
 _INSTANCE = "another-user"
 _NEIGHBOR = "198.51.100.99"
 
-KEYS = frozenset({_NETWORK, _SUBNET, _PORT, _GROUP, _BGPVPN, _INSTANCE, _NEIGHBOR})
+KEYS = frozenset({_NETWORK, _SUBNET, _PORT, _GROUP, _BGPVPN, _ASSOCIATION, _INSTANCE, _NEIGHBOR})
 """Of the objects and of what netvirt makes of them."""
 
 
-def foreign_bodies(dialect: str, l3vpn: str) -> list[tuple[tuple[str, ...], str, dict[str, Any]]]:
-    """The containers (the first with its module), the list and the entry of each."""
+Placed: TypeAlias = tuple[tuple[str, ...], str, dict[str, Any]]
+"""The containers (the first with its module), the list and the entry."""
+
+
+def foreign_bodies(dialect: str, l3vpn: str, *, associations: bool) -> list[Placed]:
+    """Everything, in an order in which netvirt drops nothing."""
     neutron = ("neutron:neutron",)
+    association = {"uuid": _ASSOCIATION, "bgpvpn-id": _BGPVPN, "network-id": _NETWORK}
+    associated = [((*neutron, "bgpvpn-network-associations"), "bgpvpn-network-association", association)]
     return [
         ((*neutron, "networks"), "network", _network()),
         ((*neutron, "subnets"), "subnet", _subnet()),
         ((*neutron, "security-groups"), "security-group", {"uuid": _GROUP, "name": "web", "tenant-id": _TENANT}),
         ((*neutron, "ports"), "port", _port()),
         ((*neutron, "bgpvpns"), "bgpvpn", _bgpvpn()),
+        *(associated if associations else []),
         ((f"{l3vpn}:vpn-instances",), "vpn-instance", _instance(dialect)),
         (_neighbors(dialect), "neighbors", {"address": _NEIGHBOR, "remote-as": 64999}),
     ]

@@ -30,8 +30,8 @@ _INSTANCE_DATA: Path = ("odl-l3vpn:vpn-instance-op-data", "vpn-instance-op-data-
 _INTERFACE_DATA: Path = ("odl-l3vpn:vpn-interface-op-data", "vpn-interface-op-data-entry")
 _VPN_IDS: Path = ("odl-l3vpn:vpn-instance-to-vpn-id", "vpn-instance")
 
-_LEFT_FOR = 10.0
-"""Seconds that an elan-interface outlives its port."""
+_LEFT_FOR = 20
+"""An elan-interface outlives its port so many delays."""
 _SLOWER = 3
 """So much longer than its making takes the end of a vpn-instance's operational data."""
 
@@ -150,6 +150,7 @@ class Netvirt:
         network = self._neutron("networks", "network", port.get("network-id", ""))
         if network is None or not _has_type(network) or not port.get("fixed-ips"):
             return  # silently
+        self._abandoned.discard(key)
         interface = {"name": key, "type": "iana-if-type:l2vlan", "enabled": True, "l2vlan-mode": "trunk"}
         self._config.write((*_INTERFACES, (key,)), interface)
         elan = {"name": key, "elan-instance-name": port["network-id"]}
@@ -170,7 +171,7 @@ class Netvirt:
             self._config.delete((*self._vpn_interfaces, (key,)))
         self._show(key)
         elan: Path = (*_ELAN_INTERFACES, (key,))
-        left = (time.monotonic() + _LEFT_FOR, next(self._order), lambda: self._drop_unused_elan(key, elan))
+        left = (time.monotonic() + self.delay * _LEFT_FOR, next(self._order), lambda: self._drop_unused_elan(key, elan))
         heapq.heappush(self._late, left)
 
     def _drop_unused_elan(self, key: str, elan: Path) -> None:
@@ -252,7 +253,7 @@ class Netvirt:
 
     def _networks_wanted(self, key: str) -> tuple[str, ...]:
         """From Aluminium SR1 on, associations say it and the bgpvpn's own list does not count."""
-        if "neutron-bgpvpn-network-association" not in self._release.schema.modules:
+        if not self._release.schema.associations:
             bgpvpn = self._neutron("bgpvpns", "bgpvpn", key) or {}
             return tuple(bgpvpn.get("networks", ()))
         held = self._held((_NEUTRON, "bgpvpn-network-associations", "bgpvpn-network-association")).values()

@@ -181,7 +181,9 @@ class Restconf:
         if node is None:
             raise Refusal(HTTPStatus.BAD_REQUEST, "unknown-element", f"No RPC {request.rest}", "protocol")
         module = bodies.split(request.rest)[0]
-        arguments = _parsed(node, module, _member(_document(request), module, "input"))
+        arguments: Mapping[str, Any] = _parsed(node, module, _member(_document(request), module, "input"))
+        if "destination-ip" not in arguments:
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "operation-failed", "The operation failed")
         self._call(request.rest, arguments)
         return Answer(HTTPStatus.NO_CONTENT)
 

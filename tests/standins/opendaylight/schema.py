@@ -37,6 +37,11 @@ class Schema:
     l3vpn: str
     """The module of vpn-instances and vpn-interfaces."""
 
+    @property
+    def associations(self) -> bool:
+        """Whether networks are associated with BGPVPNs by objects of their own."""
+        return "neutron-bgpvpn-network-association" in self.modules
+
 
 # -- Neutron -----------------------------------------------------------------------------------------
 

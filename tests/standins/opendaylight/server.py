@@ -118,7 +118,9 @@ class StandIn:
 
     def add_foreign(self) -> dict[str, Any]:
         """Puts in what others have, waits until netvirt has followed, and returns `foreign()`."""
-        for containers, name, entry in foreign.foreign_bodies(self.release.dialect, self.release.schema.l3vpn):
+        schema = self.release.schema
+        placed = foreign.foreign_bodies(self.release.dialect, schema.l3vpn, associations=schema.associations)
+        for containers, name, entry in placed:
             self.put(containers, name, entry)
         self.settle()
         return self.foreign()
@@ -256,7 +258,7 @@ class StandIn:
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> None:
         if name == "itm-rpc:add-external-tunnel-endpoint":
-            self.tunnels[arguments["destination-ip"]] = arguments["tunnel-type"]
+            self.tunnels[arguments["destination-ip"]] = arguments.get("tunnel-type", "")
         else:
             self.tunnels.pop(arguments["destination-ip"], None)
 

@@ -30,6 +30,7 @@ _INSTANCE_DATA: Path = ("odl-l3vpn:vpn-instance-op-data", "vpn-instance-op-data-
 _INTERFACE_DATA: Path = ("odl-l3vpn:vpn-interface-op-data", "vpn-interface-op-data-entry")
 _VPN_IDS: Path = ("odl-l3vpn:vpn-instance-to-vpn-id", "vpn-instance")
 
+_OF_A_MEMBER = ("vlan-id", "parent-interface", "override-split-horizon-protection")
 _LEFT_FOR = 20
 """An elan-interface outlives its port so many delays."""
 _SLOWER = 3
@@ -122,10 +123,8 @@ class Netvirt:
     def _network(self, key: str, _: Entry | None, new: Entry | None) -> None:
         if new is None:
             self._config.delete((*_ELANS, (key,)))
-        elif _has_type(new):
-            elan = {"elan-instance-name": key, "elan-tag": next(self._ids), "mac-timeout": 300}
-            if self._config.read((*_ELANS, (key,))) is None:
-                self._config.write((*_ELANS, (key,)), elan)
+        elif _has_type(new) and self._config.read((*_ELANS, (key,))) is None:
+            self._config.write((*_ELANS, (key,)), _elan_of(key, new, next(self._ids)))
 
     def _subnet(self, key: str, _: Entry | None, new: Entry | None) -> None:
         if new is None:
@@ -153,8 +152,7 @@ class Netvirt:
         self._abandoned.discard(key)
         interface = {"name": key, "type": "iana-if-type:l2vlan", "enabled": True, "l2vlan-mode": "trunk"}
         self._config.write((*_INTERFACES, (key,)), interface)
-        elan = {"name": key, "elan-instance-name": port["network-id"]}
-        self._config.write((*_ELAN_INTERFACES, (key,)), elan)
+        self._config.write((*_ELAN_INTERFACES, (key,)), _elan_interface_of(key, port))
         self._join_port(key, port)
         self._show(key)
 
@@ -162,7 +160,7 @@ class Netvirt:
         """A port that was gone before it was followed leaves its elan-interface for good."""
         if "network-id" in port:
             self._abandoned.add(key)
-            self._config.write((*_ELAN_INTERFACES, (key,)), {"name": key, "elan-instance-name": port["network-id"]})
+            self._config.write((*_ELAN_INTERFACES, (key,)), _elan_interface_of(key, port))
 
     def _port_gone(self, key: str) -> None:
         self._config.delete((*_INTERFACES, (key,)))
@@ -181,13 +179,13 @@ class Netvirt:
     def _trunk(self, _: str, old: Entry | None, new: Entry | None) -> None:
         before, after = (trunk.get("sub-ports", {}) if trunk else {} for trunk in (old, new))
         for (port,) in before.keys() - after.keys():
-            self._edit_interface(port, {"l2vlan-mode": "trunk"}, without=("vlan-id", "parent-interface"))
+            self._edit_interface(port, {"l2vlan-mode": "trunk"}, without=_OF_A_MEMBER)
         if new is None or "port-id" not in new:
             return
         for (port,), sub_port in after.items():
             vlan = {"vlan-id": sub_port["segmentation-id"]} if "segmentation-id" in sub_port else {}
             member = {"l2vlan-mode": "trunk-member", "parent-interface": new["port-id"], **vlan}
-            self._edit_interface(port, member)
+            self._edit_interface(port, {**member, "override-split-horizon-protection": True})
 
     def _edit_interface(self, name: str, members: Entry, without: tuple[str, ...] = ()) -> None:
         path: Path = (*_INTERFACES, (name,))
@@ -221,8 +219,9 @@ class Netvirt:
             return  # Aluminium fails on an update with empty targets or networks
         path: Path = (*self._instances, (key,))
         instance = self._config.read(path)
-        if instance and self._release.dialect != "A":
-            self._config.write(path, _with_distinguishers(instance, bgpvpn.get("route-distinguishers", ())))
+        added = set(bgpvpn.get("route-distinguishers", ())) - set(_distinguishers(instance or {}))
+        if instance and added and self._release.dialect != "A":
+            self._config.write(path, _with_distinguishers(instance, bgpvpn["route-distinguishers"]))
         self._join_networks(key)
 
     def _bgpvpn_gone(self, key: str) -> None:
@@ -285,10 +284,13 @@ class Netvirt:
             "vrf-id": vrf,
             "vpn-instance-name": key,
             "vpn-id": identifier,
-            "type": "l3",
             "vpn-state": "created",
+            "bgpvpn-type": "BGPVPNExternal",
+            "ipv4-configured": self._made_here(key),
+            "ipv6-configured": False,
             "rd": distinguishers,
             "vpnTargets": _vpn_targets(instance),
+            **{name: instance[name] for name in ("type", "l3vni") if name in instance},
         }
         present = {name: value for name, value in data.items() if value not in ((), {})}
         self._operational.write((*_INSTANCE_DATA, (vrf,)), present)
@@ -348,6 +350,7 @@ class Netvirt:
         return {
             "vpn-instance-name": key,
             "type": "l3",
+            "l3vni": 0,
             "ipv4-family": {"route-distinguisher": distinguishers, **folded},
         }
 
@@ -357,7 +360,8 @@ class Netvirt:
         if self._release.dialect in {"A", "B1", "B2"}:
             return {**made, "vpn-instance-name": vpn}
         names = {(vpn,): {"vpn-name": vpn, "associated-subnet-type": "V4AndV6Subnets"}}
-        return {**made, "vpn-instance-names": names, "router-interface": False}
+        network = self._neutron("networks", "network", port["network-id"]) or {}
+        return {**made, "vpn-instance-names": names, "router-interface": False, **_network_attributes(network)}
 
     def _adjacency_of(self, port: Entry, address: Entry) -> tuple[tuple[str], Entry]:
         ip = address["ip-address"]
@@ -389,6 +393,35 @@ def _has_type(network: Entry) -> bool:
     return "network-type" in network or bool(network.get("segments"))
 
 
+def _kind(network: Entry) -> str:
+    """`vxlan`, `vlan`, `gre` or `flat`."""
+    return str(network.get("network-type", "")).rpartition("-")[2]
+
+
+def _segment(network: Entry) -> Entry:
+    number = network.get("segmentation-id", "")
+    return {"segmentation-id": int(number)} if number.isdigit() else {}
+
+
+def _elan_of(key: str, network: Entry, tag: int) -> Entry:
+    fixed = {"elan-instance-name": key, "elan-tag": tag, "mac-timeout": 300, "external": False}
+    return {**fixed, "segment-type": f"elan:segment-type-{_kind(network)}", **_segment(network)}
+
+
+def _elan_interface_of(key: str, port: Entry) -> Entry:
+    mac = port.get("mac-address", "")
+    entries = {
+        (mac, address["ip-address"]): {"mac-address": mac, "ip-prefix": address["ip-address"]}
+        for address in port.get("fixed-ips", {}).values()
+    }
+    return {"name": key, "elan-instance-name": port["network-id"], "static-mac-entries": entries}
+
+
+def _network_attributes(network: Entry) -> Entry:
+    known = {"network-id": network["uuid"]} if "uuid" in network else {}
+    return {**known, "network-type": _kind(network).upper(), **_segment(network)}
+
+
 def _is_on(vpn_map: Entry, port: Entry) -> bool:
     return port.get("network-id") in vpn_map.get("network_ids", ())
 
@@ -417,7 +450,9 @@ def _with_distinguishers(instance: Entry, distinguishers: tuple[str, ...]) -> En
     holder = instance.get(name, instance)
     added = tuple(dict.fromkeys((*holder.get("route-distinguisher", ()), *distinguishers)))
     extended = {**holder, "route-distinguisher": added}
-    return {**instance, name: extended} if name in instance else extended
+    # The family is built anew, its defaults spelled out.
+    defaults = {"vpn-frr": False, "traffic-statistics": False}
+    return {**instance, name: {**extended, **defaults}} if name in instance else extended
 
 
 def _vpn_targets(instance: Entry) -> Entry:

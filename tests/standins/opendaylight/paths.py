@@ -15,6 +15,10 @@ class NoSuchModule(Exception):
     """The first step names a module that is not there."""
 
 
+class NoSuchTop(Exception):
+    """The first step names what its module does not have."""
+
+
 class NoSuchNode(Exception):
     """A step names what its parent does not have."""
 
@@ -92,9 +96,9 @@ def _child(schema: Schema, target: Target | None, name: str) -> tuple[Node, str]
     prefix, local = split(name)
     if target is None:
         if prefix not in schema.modules:
-            raise NoSuchModule(prefix or name)
+            raise NoSuchModule(name)
         if name not in schema.top:
-            raise NoSuchNode(name)
+            raise NoSuchTop(name)
         return schema.top[name], prefix
     node = target.node.children.get(local) if isinstance(target.node, Container | List) else None
     if node is None or (prefix or target.module) != (node.module or target.module):

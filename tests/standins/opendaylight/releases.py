@@ -22,11 +22,14 @@ class Release:
     absent: HTTPStatus = HTTPStatus.NOT_FOUND
     """The status where there are no data."""
     wrong_rests_url: HTTPStatus = HTTPStatus.BAD_REQUEST
-    """The status of `/rests` for a trailing slash or an unknown module."""
+    """The status of `/rests` for a trailing slash, a missing key, an unknown module or one's unknown top node."""
     rests_errors_have_bodies: bool = True
     rests_errors_name: str = "errors"
-    rests_takes_one_request_at_a_time: bool = False
-    """Another one meanwhile is answered 500, though it may have been stored."""
+    looks_at_modules_of_bodies: bool = True
+    """Whether the outermost name of a body must have the right module, if it has one."""
+    rests_shares_a_transaction_chain: bool = False
+    """At `/rests` another request meanwhile is answered 500, though it may have been stored, and a transaction that
+    failed is in the way of the next request."""
 
 
 def release_of(dialect: str, flavours: tuple[str, ...] | None, *, associations: bool | None) -> Release:
@@ -42,7 +45,8 @@ def release_of(dialect: str, flavours: tuple[str, ...] | None, *, associations: 
                 flavours or (DRAFT02, RFC8040),
                 wrong_rests_url=HTTPStatus.INTERNAL_SERVER_ERROR,
                 rests_errors_have_bodies=False,
-                rests_takes_one_request_at_a_time=True,
+                looks_at_modules_of_bodies=False,
+                rests_shares_a_transaction_chain=True,
             )
         case "D":
             return Release(dialect, schema, flavours or (DRAFT02, RFC8040))

@@ -10,11 +10,14 @@ from typing import Any
 
 from . import bodies
 from .datastore import Datastore, Path, merged
-from .paths import BadPath, NoSuchModule, NoSuchNode, Target, resolve_draft02, resolve_rfc8040
+from .paths import BadPath, NoSuchModule, NoSuchNode, NoSuchTop, Target, resolve_draft02, resolve_rfc8040
 from .releases import DRAFT02, RFC8040, Release
 from .yang import Container, List, Malformed, Node
 
-_JSON = {"application/json", "application/yang-data+json", "application/yang.data+json"}
+_JSON = {
+    DRAFT02: {"application/json", "application/yang.data+json"},
+    RFC8040: {"application/json", "application/yang-data+json"},
+}
 _ROOTS = {
     "/restconf/config": DRAFT02,
     "/restconf/operational": DRAFT02,
@@ -74,7 +77,7 @@ class Answer:
 class Refusal(Exception):
     """A request is not done."""
 
-    def __init__(self, status: HTTPStatus, tag: str, message: str, kind: str = "application") -> None:
+    def __init__(self, status: HTTPStatus, tag: str = "", message: str = "", kind: str = "application") -> None:
         super().__init__(message)
         self.status, self.tag, self.message, self.kind = status, tag, message, kind
 
@@ -90,6 +93,8 @@ class Restconf:
         call: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         self._release, self._config, self._operational, self._call = release, config, operational, call
+        self._in_the_way = False
+        """A transaction that failed is not closed yet.  The real one may close it in time, or too late."""
 
     def answer(self, request: Request) -> Answer:
         """Does the request."""
@@ -104,13 +109,13 @@ class Restconf:
         """An error as this release writes it."""
         error = {"error-type": refusal.kind, "error-tag": refusal.tag, "error-message": refusal.message}
         rests = request.flavour == RFC8040
-        if rests and not self._release.rests_errors_have_bodies:
+        if not refusal.tag or (rests and not self._release.rests_errors_have_bodies):
             return Answer(refusal.status)
         return Answer(refusal.status, {self._release.rests_errors_name if rests else "errors": {"error": [error]}})
 
     def _done(self, request: Request) -> Answer:
         if request.method == "PATCH":
-            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "malformed-message", "Unsupported media type", "protocol")
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         if request.store == "modules":
             return self._modules(request)
         if request.store == "operations":
@@ -136,23 +141,25 @@ class Restconf:
 
     def _got(self, request: Request) -> Answer:
         unknown = request.parameters.keys() - {"content", "depth"}
-        if unknown:
+        if unknown and request.flavour == RFC8040:
             raise Refusal(HTTPStatus.BAD_REQUEST, "invalid-value", f"Bad parameter: {', '.join(unknown)}", "protocol")
         target = self._target(request)
+        self._begin(request)
         value = self._value(request, target.path)
         if value is None:
-            raise self._absent()
+            raise self._absent("application")
         name = target.name if request.flavour == DRAFT02 else f"{target.module}:{target.name}"
         return Answer(HTTPStatus.OK, {name: _rendered(target, value)})
 
     def _put(self, request: Request) -> Answer:
         self._writable(request)
         target = self._target(request)
-        value = _stored(target, _document(request))
+        value = self._stored(target, _document(request))
         if target.keys is not None:
             value = _entry_of(value, target.keys)
+        self._begin(request)
         present = self._config.read(target.path) is not None
-        self._write(target, value)
+        self._write(request, target, value)
         if not present:
             return Answer(HTTPStatus.CREATED)
         return Answer(HTTPStatus.OK if request.flavour == DRAFT02 else HTTPStatus.NO_CONTENT)
@@ -161,16 +168,18 @@ class Restconf:
         self._writable(request)
         parent = self._target(request) if request.rest else None
         child, value = self._posted_child(parent, _document(request))
+        self._begin(request)
         if self._config.read(child.path) is not None:
             raise Refusal(HTTPStatus.CONFLICT, "data-exists", "Data already exists for path", "protocol")
-        self._write(child, value)
-        if request.flavour == DRAFT02:
-            return Answer(HTTPStatus.NO_CONTENT)
-        return Answer(HTTPStatus.CREATED, location=request.path)  # the parent, not what was made
+        self._write(request, child, value)
+        status = HTTPStatus.NO_CONTENT if request.flavour == DRAFT02 else HTTPStatus.CREATED
+        return Answer(status, location=request.path)  # the parent, not what was made
 
     def _deleted(self, request: Request) -> Answer:
         self._in_config(request)
-        if not self._config.delete(self._target(request).path):
+        target = self._target(request)
+        self._begin(request)
+        if not self._config.delete(target.path):
             raise self._absent()
         return Answer(HTTPStatus.OK if request.flavour == DRAFT02 else HTTPStatus.NO_CONTENT)
 
@@ -179,38 +188,44 @@ class Restconf:
         _require_json(request)
         node = self._release.schema.rpcs.get(request.rest)
         if node is None:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "unknown-element", f"No RPC {request.rest}", "protocol")
+            raise self._bad_url(request, f"No RPC {request.rest}", "invalid-value")
         module = bodies.split(request.rest)[0]
-        arguments: Mapping[str, Any] = _parsed(node, module, _member(_document(request), module, "input"))
+        value = _member(_document(request), {"input", f"{module}:input"})
+        arguments: Mapping[str, Any] = _parsed(node, module, value)
         if "destination-ip" not in arguments:
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "operation-failed", "The operation failed")
         self._call(request.rest, arguments)
-        return Answer(HTTPStatus.NO_CONTENT)
+        return Answer(HTTPStatus.OK)
 
     # -- parts -------------------------------------------------------------------------------------
 
     def _target(self, request: Request) -> Target:
-        draft02, schema = request.flavour == DRAFT02, self._release.schema
-        if not draft02 and request.rest.endswith("/"):
-            raise self._bad_url("The path ends with a slash")
         try:
-            return (
-                resolve_draft02(schema, request.rest.rstrip("/")) if draft02 else resolve_rfc8040(schema, request.rest)
-            )
-        except NoSuchModule as error:
-            if draft02 or self._release.absent is HTTPStatus.NOT_FOUND:
-                raise self._bad_url(f"No module {error}", draft02=draft02) from error
-            raise self._absent() from error  # as if only the data were missing
+            return self._resolved(request)
+        except (NoSuchModule, NoSuchTop) as error:
+            if request.flavour == RFC8040 and self._release.absent is not HTTPStatus.NOT_FOUND:
+                raise self._absent() from error  # as if only the data were missing
+            tag = "unknown-element" if isinstance(error, NoSuchModule) else "invalid-value"
+            raise self._bad_url(request, f"No schema node {error}", tag) from error
         except NoSuchNode as error:
-            if draft02:
-                raise self._bad_url(f"No schema node {error}", draft02=draft02) from error
-            raise self._absent() from error
+            if request.flavour == RFC8040:
+                raise self._absent() from error
+            raise self._bad_url(request, f"No schema node {error}", "unknown-element") from error
         except BadPath as error:
-            raise self._bad_url(str(error), draft02=draft02) from error
+            if request.flavour == RFC8040:
+                raise self._bad_url(request, str(error), "unknown-element") from error
+            raise self._absent() from error
 
-    def _bad_url(self, message: str, *, draft02: bool = False) -> Refusal:
-        status = HTTPStatus.BAD_REQUEST if draft02 else self._release.wrong_rests_url
-        return Refusal(status, "unknown-element", message, "protocol")
+    def _resolved(self, request: Request) -> Target:
+        if request.flavour == DRAFT02:
+            return resolve_draft02(self._release.schema, request.rest.rstrip("/"))
+        if request.rest.endswith("/"):
+            raise BadPath("The path ends with a slash")
+        return resolve_rfc8040(self._release.schema, request.rest)
+
+    def _bad_url(self, request: Request, message: str, tag: str) -> Refusal:
+        status = HTTPStatus.BAD_REQUEST if request.flavour == DRAFT02 else self._release.wrong_rests_url
+        return Refusal(status, tag, message, "protocol")
 
     def _value(self, request: Request, path: Path) -> Any:
         if request.store == "config":
@@ -249,7 +264,7 @@ class Restconf:
         if node is None:
             raise _malformed(f"Schema node with name {name} was not found")
         module = node.module or (parent.module if parent else prefix)
-        value = _stored(Target(path, node, module, local, None), document)
+        value = self._stored(Target(path, node, module, local, None), document)
         if not isinstance(node, List):
             return Target(path, node, module, local, None), value
         if len(value) != 1:
@@ -257,10 +272,27 @@ class Restconf:
         ((keys, entry),) = value.items()
         return Target((*path, keys), node, module, local, keys), entry
 
-    def _write(self, target: Target, value: Any) -> None:
+    def _stored(self, target: Target, document: Mapping[str, Any]) -> Any:
+        given = next(iter(document))
+        names = {target.name, f"{target.module}:{target.name}"}
+        if not self._release.looks_at_modules_of_bodies and bodies.split(given)[1] == target.name:
+            names.add(given)
+        return _parsed(target.node, target.module, _member(document, names))
+
+    def _begin(self, request: Request) -> None:
+        """The data are about to be touched."""
+        if self._shares_a_chain(request) and self._in_the_way:
+            self._in_the_way = False
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "operation-failed", "Previous transaction is not ready")
+
+    def _shares_a_chain(self, request: Request) -> bool:
+        return request.flavour == RFC8040 and self._release.rests_shares_a_transaction_chain
+
+    def _write(self, request: Request, target: Target, value: Any) -> None:
         lacking = bodies.missing(target.node, {target.keys: value} if target.keys is not None else value)
         if lacking:
             # The datastore finds it, after RESTCONF has taken the body: hence no 400.
+            self._in_the_way = self._shares_a_chain(request)
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "operation-failed", f"{lacking} is mandatory and missing")
         self._make_parents(target.path)
         self._config.write(target.path, value)
@@ -282,12 +314,9 @@ class Restconf:
         assert isinstance(node, List)
         return node
 
-    def _absent(self) -> Refusal:
-        return Refusal(
-            self._release.absent,
-            "data-missing",
-            "Request could not be completed because the relevant data model content does not exist",
-        )
+    def _absent(self, kind: str = "protocol") -> Refusal:
+        message = "Request could not be completed because the relevant data model content does not exist"
+        return Refusal(self._release.absent, "data-missing", message, kind)
 
 
 def _only(request: Request, method: str) -> None:
@@ -296,8 +325,9 @@ def _only(request: Request, method: str) -> None:
 
 
 def _require_json(request: Request) -> None:
-    if request.content_type.partition(";")[0].strip() not in _JSON:
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "malformed-message", "Unsupported media type", "protocol")
+    known = _JSON[request.flavour or RFC8040]
+    if request.content_type.partition(";")[0].strip() not in known:
+        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
 def _document(request: Request) -> Mapping[str, Any]:
@@ -310,14 +340,10 @@ def _document(request: Request) -> Mapping[str, Any]:
     return document
 
 
-def _stored(target: Target, document: Mapping[str, Any]) -> Any:
-    return _parsed(target.node, target.module, _member(document, target.module, target.name))
-
-
-def _member(document: Mapping[str, Any], module: str, name: str) -> Any:
+def _member(document: Mapping[str, Any], names: set[str]) -> Any:
     ((given, value),) = document.items()
-    if given not in {name, f"{module}:{name}"}:
-        raise _malformed(f"Error parsing input: {module}:{name} is expected, not {given}")
+    if given not in names:
+        raise _malformed(f"Error parsing input: {max(names, key=len)} is expected, not {given}")
     return value
 
 
@@ -329,8 +355,11 @@ def _parsed(node: Node, module: str, value: Any) -> Any:
 
 
 def _entry_of(value: Mapping[tuple[str, ...], Any], keys: tuple[str, ...]) -> Any:
+    if not value:
+        raise _malformed("Input is required.")
     if set(value) != {keys}:
-        raise _malformed("The value of the key in the body does not correspond to the one in the URI")
+        message = "The value of the key in the body does not correspond to the one in the URI"
+        raise Refusal(HTTPStatus.BAD_REQUEST, "invalid-value", message, "protocol")
     return value[keys]
 
 

@@ -222,6 +222,7 @@ def _vpn_instances(dialect: str) -> Container:
     distinguisher: Node = Leaf(_TARGET) if dialect == "A" else LeafList(_TARGET)
     family: dict[str, Node] = {"route-distinguisher": distinguisher, "vpnTargets": _TARGETS}
     children: dict[str, Node] = {"vpn-instance-name": Leaf(string(1), mandatory=True)}
+    in_family: dict[str, Node] = {**family, "vpn-frr": Leaf(boolean), "traffic-statistics": Leaf(boolean)}
     if dialect == "E":
         children |= {
             **family,
@@ -232,8 +233,8 @@ def _vpn_instances(dialect: str) -> Container:
     else:
         children |= {
             "description": Leaf(string(1, 242, "[^?]*")),
-            "ipv4-family": Container(family),
-            "ipv6-family": Container(family),
+            "ipv4-family": Container(in_family),
+            "ipv6-family": Container(in_family),
         }
     if dialect not in {"A", "E"}:
         children["type"] = Leaf(enumeration("l3", "l2"))
@@ -253,6 +254,11 @@ def _vpn_interfaces(dialect: str) -> Container:
         children["vpn-instance-name"] = Leaf(_VPN_NAME)
     else:
         kinds = enumeration("V4Subnet", "V6Subnet", "V6InternetVPN", "V4AndV6Subnets")
+        children |= {
+            "network-id": Leaf(yang.uuid),
+            "network-type": Leaf(enumeration("FLAT", "VLAN", "VXLAN", "GRE", "INTERNAL")),
+            "segmentation-id": Leaf(integer()),
+        }
         names: dict[str, Node] = {"vpn-name": Leaf(_VPN_NAME), "associated-subnet-type": Leaf(kinds)}
         children["vpn-instance-names"] = List(("vpn-name",), names)
     if dialect == "A":
@@ -283,6 +289,7 @@ def _vpn_instance_data() -> Container:
         "vpn-id": Leaf(integer()),
         "vpn-interface-count": Leaf(integer()),
         "type": Leaf(),
+        "l3vni": Leaf(integer()),
         "vpn-state": Leaf(),
         "bgpvpn-type": Leaf(),
         "ipv4-configured": Leaf(boolean),
@@ -332,6 +339,7 @@ def _interfaces() -> Container:
                     "vlan-id": Leaf(integer(0, 4095), module=genius),
                     "parent-interface": Leaf(module=genius),
                     "external": Leaf(boolean, module=genius),
+                    "override-split-horizon-protection": Leaf(boolean, module=genius),
                 },
             )
         }
@@ -357,6 +365,7 @@ def _elan_instances() -> Container:
         "segment-type": Leaf(),
         "mac-timeout": Leaf(integer()),
         "elan-tag": Leaf(integer()),
+        "external": Leaf(boolean),
     }
     return Container({"elan-instance": List(("elan-instance-name",), entry)})
 
@@ -365,7 +374,7 @@ def _elan_interfaces() -> Container:
     entry: dict[str, Node] = {
         "name": Leaf(),
         "elan-instance-name": Leaf(),
-        "static-mac-entries": List(("mac",), {"mac": Leaf(), "ip-prefix": Leaf()}),
+        "static-mac-entries": List(("mac-address", "ip-prefix"), {"mac-address": Leaf(), "ip-prefix": Leaf()}),
     }
     return Container({"elan-interface": List(("name",), entry)})
 

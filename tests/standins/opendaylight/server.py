@@ -244,7 +244,7 @@ class StandIn:
     @contextmanager
     def _alone_at_rests(self, request: Request) -> Iterator[bool]:
         """Whether no other request is there meanwhile, or that does not matter."""
-        if request.flavour != RFC8040 or not self.release.rests_takes_one_request_at_a_time:
+        if request.flavour != RFC8040 or not self.release.rests_shares_a_transaction_chain:
             yield True
             return
         with self._lock:

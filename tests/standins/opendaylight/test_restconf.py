@@ -72,7 +72,8 @@ def test_post_makes_a_new_one_alone(odl: StandIn, flavour: str) -> None:
     with Client(odl.url, flavour) as client:
         made, again = (client.post("neutron:neutron/networks", network()) for _ in range(2))
     assert (made.status, again.status) == (204 if flavour == DRAFT02 else 201, 409)
-    assert made.location == ("" if flavour == DRAFT02 else f"{odl.url}/rests/data/neutron:neutron/networks")
+    root = "/restconf/config" if flavour == DRAFT02 else "/rests/data"
+    assert made.location == f"{odl.url}{root}/neutron:neutron/networks"
 
 
 @BOTH
@@ -188,11 +189,12 @@ def test_what_is_laxer_than_the_rules(client: Client, body: object) -> None:
 
 
 @BOTH
-def test_a_missing_mandatory_leaf_is_a_500(odl: StandIn, flavour: str) -> None:
+def test_a_missing_mandatory_leaf_is_a_500_and_in_neon_the_next_request_too(odl: StandIn, flavour: str) -> None:
     with Client(odl.url, flavour) as client:
         body = {"ietf-interfaces:interface": [{"name": "tap", "odl-interface:l2vlan-mode": "trunk"}]}
         assert client.put(f"{INTERFACES}tap", body).status == 500
-        assert client.get(f"{INTERFACES}tap").status == 404
+        in_the_way = [] if flavour == DRAFT02 else [500]
+        assert [client.get(f"{INTERFACES}tap").status for _ in range(2)] == ([*in_the_way, 404, 404])[:2]
 
 
 @BOTH
@@ -208,7 +210,12 @@ def test_media_types(odl: StandIn, flavour: str) -> None:
         url = client.address(HERE).partition("?")[0]
         assert client.request("PUT", url, network(), "text/plain").status == 415
         assert client.request("PATCH", url, network()).status == 415
-        assert client.request("PUT", url, network(), "application/yang-data+json").status == 201
+        assert (
+            client.request(
+                "PUT", url, network(), f"application/yang{'.' if flavour == DRAFT02 else '-'}data+json"
+            ).status
+            == 201
+        )
 
 
 def test_an_entry_that_is_only_a_parent_has_its_key(odl: StandIn, client: Client) -> None:
@@ -262,6 +269,6 @@ def test_tunnels(odl: StandIn, flavour: str) -> None:
     endpoint = {"destination-ip": "192.0.2.9", "tunnel-type": "odl-interface:tunnel-type-mpls-over-gre"}
     with Client(odl.url, flavour) as client:
         call = "itm-rpc:add-external-tunnel-endpoint"
-        assert client.call(call, {"itm-rpc:input": endpoint}).status == 204
+        assert client.call(call, {"itm-rpc:input": endpoint}).status == 200
         assert client.call(call, {"itm-rpc:input": {**endpoint, "tunnel-type": "string"}}).status == 400
     assert odl.tunnels == {"192.0.2.9": "odl-interface:tunnel-type-mpls-over-gre"}

@@ -26,8 +26,12 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 	@$(BIN)/python tools/dev.py
 
 .PHONY: test
-test: $(READY) lint ## Every check and every test, but for those of chaos and of the wheel
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_chaos.py
+test: $(READY) lint ## Every check and every test, but for those of chaos, of the wheel and of OpenDaylight
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_chaos.py --ignore tests/opendaylight
+
+.PHONY: test-odl
+test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 1.2 GB), in a network of its own
+	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 600
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files

@@ -59,7 +59,10 @@ class Resource(Struct, frozen=True):
 
 def differs(held: Body | None, wanted: Resource) -> bool:
     """Whether it has to be written."""
-    return held is None or bool(projected(wanted.path.name, held) != projected(wanted.path.name, wanted.body))
+    if held is None:
+        return True
+    name = wanted.path.name
+    return bool(projected(name, held) != projected(name, wanted.body))
 
 
 def projected(name: str, body: Body) -> dict[str, Any]:

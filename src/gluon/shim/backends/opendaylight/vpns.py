@@ -265,5 +265,8 @@ class Vpns(abc.ABC):
 
 
 def _is_misplaced(held: Body, member: Member) -> bool:
-    """Whether it has to go first: netvirt follows no change of a port's network, and makes nothing later of one that had no address."""
+    """Whether it has to go first.
+
+    No change of a port's network is followed by netvirt, nor is one that had no address when it came.
+    """
     return held.get("network-id") != member.network or bool(networks.subnets_of(held)) != bool(member.subnet)

@@ -26,7 +26,7 @@ class OnOpenDaylight(BackendConformance):
 
     backend = OpenDaylightBackend
     registered_as = "odl"
-    faults = (Fault.UNAVAILABLE.name, Fault.SILENT.name)
+    faults = (Fault.UNAVAILABLE.name,)
 
     dialect: ClassVar[str]
     flavour: ClassVar[str]
@@ -207,12 +207,6 @@ class OnOpenDaylight(BackendConformance):
     def empty_controller(self) -> None:
         self.odl.empty()
         self.theirs = self.odl.add_foreign()
-
-
-class Life:
-    """The life of every object, alone."""
-
-    backend = OpenDaylightBackend
 
 
 def cidr(binding: Object) -> str | None:

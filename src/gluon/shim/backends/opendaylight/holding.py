@@ -39,20 +39,21 @@ class Holdings(Struct, frozen=True):
 async def read(restconf: Restconf, speech: Speech, mode: Mode) -> Holdings:
     """Asks for all of them; an error is raised, since a list that lacks something would say that it is gone."""
     instances, interfaces = dialects.instances(speech.dialect), dialects.interfaces(speech.dialect)
-    containers = (networks.NETWORKS, networks.SUBNETS, networks.PORTS, networks.BGPVPNS, instances, interfaces)
+    containers = [networks.NETWORKS, networks.SUBNETS, networks.PORTS, instances, interfaces]
+    containers += [networks.BGPVPNS] if mode is Mode.BGPVPN else []
     listed = await asyncio.gather(*(restconf.entries(container) for container in containers))
     bgp = await restconf.get(peering.BGP) or {}
     ports = _by(listed[2], "uuid")
     has_vlans = any(networks.member_of_port(body) == uuid for uuid, body in ports.items())
     genius = await restconf.entries(networks.INTERFACES) if has_vlans else []
-    vpn_instances = _by(listed[4], "vpn-instance-name")
+    vpn_instances = _by(listed[3], "vpn-instance-name")
     return Holdings(
         networks=_by(listed[0], "uuid"),
         subnets=_by(listed[1], "uuid"),
         ports=ports,
-        vpns=_by(listed[3], "uuid") if mode is Mode.BGPVPN else vpn_instances,
+        vpns=_by(listed[5], "uuid") if mode is Mode.BGPVPN else vpn_instances,
         vpn_instances=vpn_instances,
-        vpn_interfaces=_by(listed[5], "name"),
+        vpn_interfaces=_by(listed[4], "name"),
         interfaces=_by(genius, "name"),
         bgp=bgp,
     )

@@ -136,11 +136,25 @@ class Vpns(abc.ABC):
                 left = await self._take_away(member.plug, held)
                 held = None
             async with self._turns.shared(member.vpn):
-                await self._join(member, held)
+                await self._join_surely(member, held)
         if held is not None and networks.subnets_of(held) - {member.subnet}:
             await self.sweep(member.vpn)
         if left:
             await self.sweep(left)
+
+    async def _join_surely(self, member: Member, held: Body | None) -> None:
+        """Writes it; a port of which netvirt makes nothing is made anew.
+
+        Such a port had come before its network, or somebody has deleted by hand what netvirt made of it.
+        """
+        try:
+            await self._join(member, held)
+        except NotSettled:
+            if held is None:
+                raise
+            log.warning("netvirt has made nothing of port %s, which is there: it is made again", member.plug)
+            await self._take_away(member.plug, held)
+            await self._join(member, None)
 
     async def _join(self, member: Member, held: Body | None) -> None:
         """Writes it.
@@ -148,7 +162,7 @@ class Vpns(abc.ABC):
         Where the port is not there and its subnet is, that subnet's network is taken for granted: if
         somebody has deleted it by hand, no interface comes, and the next try looks at everything.
         """
-        is_grounded = held is None and await self._writing.ensure_subnet(member)
+        is_grounded = held is None and await self._writing.has_subnet(member)
         if not is_grounded:
             await self._writing.ensure_network(member)
             await self._writing.ensure_subnet(member)

@@ -59,10 +59,16 @@ class Writing:
 
     # -- the ground that a member stands on --------------------------------------------------------
 
-    async def ensure_subnet(self, member: Member) -> bool:
-        """The subnet of a member is there as wanted; says whether it was."""
+    async def has_subnet(self, member: Member) -> bool:
+        """Whether the subnet of a member is held as wanted."""
         subnet = networks.subnet(member)
-        return subnet is not None and not await self.ensure(subnet)
+        return subnet is not None and not differs(await self.restconf.get(subnet.path), subnet)
+
+    async def ensure_subnet(self, member: Member) -> None:
+        """The subnet of a member is there, if it has one."""
+        subnet = networks.subnet(member)
+        if subnet is not None:
+            await self.ensure(subnet)
 
     async def ensure_network(self, member: Member) -> None:
         """The network of a member is there, with a VXLAN identifier of its own."""

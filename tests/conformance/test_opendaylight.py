@@ -6,19 +6,22 @@ import ipaddress
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from standins.opendaylight import DRAFT02, RFC8040, Fault, StandIn
 
+from gluon.schema import Base
 from gluon.shim.backend import Model, Object
 from gluon.shim.backends.opendaylight import OpenDaylightBackend
+from gluon.shim.plan.steps import MODIFY, Callback
 from gluon.testing.conformance import BackendConformance, Driver, Samples
 from gluon.testing.stack import Options
 
 L3VPN, BGPVPN = "l3vpn", "bgpvpn"
 AS = 65000
 FLAGS = {"A", "B1"}
+MAKE = {Base.PORT: Callback.BIND_PORT}
 
 
 class OnOpenDaylight(BackendConformance):
@@ -28,11 +31,11 @@ class OnOpenDaylight(BackendConformance):
     registered_as = "odl"
     faults = (Fault.UNAVAILABLE.name,)
 
-    dialect: ClassVar[str]
-    flavour: ClassVar[str]
-    mode: ClassVar[str]
-    vlan: ClassVar[int | None] = None
-    associations: ClassVar[bool | None] = None
+    dialect: str
+    flavour: str
+    mode: str
+    vlan: int | None = None
+    associations: bool | None = None
 
     @pytest.fixture
     def options(self) -> Iterator[Options]:
@@ -71,8 +74,7 @@ class OnOpenDaylight(BackendConformance):
             "networks": len({(each["service_id"], each["tenant_id"]) for each in bindings}),
             "subnets": len({(each["service_id"], each["tenant_id"], cidr(each)) for each in bindings if cidr(each)}),
             "sessions": {
-                each["peer_ip_address"]: each["peer_as_number"] or each["as_number"]
-                for each in model.all("BGPPeering")
+                each["peer_ip_address"]: each["peer_as_number"] or each["as_number"] for each in model.all("BGPPeering")
             },
             "tunnels": {each["remote_tunnel_endpoint"] for each in model.all("DataplaneTunnel")},
             "what others have": self.theirs,
@@ -228,3 +230,71 @@ class TestNeon(OnOpenDaylight):
 
 class TestAluminium(OnOpenDaylight):
     dialect, flavour, mode = "E", RFC8040, BGPVPN
+
+
+class Lives(OnOpenDaylight):
+    """Of the suite only the life of every object, changed and faulted as in the other classes."""
+
+    def test_life(self, driver: Driver, samples: Samples) -> None:
+        network = samples.network(1)
+        driver.apply(network)
+        for obj in network:
+            driver.modify(samples.changed(obj))
+        driver.bind(samples.port(1, profile={"migrating_to": self.hosts[1]}))
+        driver.crash()
+        driver.forget_all()
+        driver.delete_all()
+
+
+for name in dir(BackendConformance):
+    if name.startswith("test_"):
+        setattr(Lives, name, None)
+
+RELEASES = [
+    *(("A", DRAFT02), ("B1", DRAFT02), ("B2", DRAFT02)),
+    *((dialect, flavour) for dialect in ("C", "D", "E") for flavour in (DRAFT02, RFC8040)),
+]
+
+
+class TestEveryRelease(Lives):
+    """Each model of VPNs, in each RESTCONF that it comes with, in both modes."""
+
+    @pytest.fixture(
+        autouse=True, params=[(*release, mode) for release in RELEASES for mode in (L3VPN, BGPVPN)], ids=str
+    )
+    def of(self, request: pytest.FixtureRequest) -> None:
+        self.dialect, self.flavour, self.mode = request.param
+
+
+class TestAluminiumWithoutAssociations(Lives):
+    """Its first release."""
+
+    dialect, flavour, mode, associations = "E", DRAFT02, BGPVPN, False
+
+
+class TestVlans(Lives):
+    """Interfaces that are one VLAN of their port; trunks came with Carbon."""
+
+    vlan = 101
+
+    @pytest.fixture(autouse=True, params=[("A", BGPVPN), ("C", BGPVPN), ("C", L3VPN), ("E", L3VPN)], ids=str)
+    def of(self, request: pytest.FixtureRequest) -> None:
+        self.flavour = DRAFT02
+        self.dialect, self.mode = request.param
+
+
+class TestOtherFaults(Lives):
+    """Silence, refused connections, a lock that is held, writes that are stored and answered 500."""
+
+    dialect, flavour, mode = "C", DRAFT02, L3VPN
+    faults = (Fault.SILENT.name, Fault.REFUSED.name)
+    test_it = BackendConformance.test_a_controller_that_can_not_be_used
+
+    @pytest.mark.parametrize("fault", [Fault.LOCK_DENIED, Fault.STORED_500])
+    def test_a_write_that_fails(self, driver: Driver, samples: Samples, fault: Fault) -> None:
+        for obj in samples.network(1):
+            self.odl.break_down(fault)
+            made = [(MAKE.get(obj.base, MODIFY[obj.base]), driver.want(obj), None)]
+            driver.must_fail(made)
+            self.mend_controller()
+            driver.apply([obj])

@@ -62,7 +62,7 @@ def differs(held: Body | None, wanted: Resource) -> bool:
     if held is None:
         return True
     name = wanted.path.name
-    return bool(projected(name, held) != projected(name, wanted.body))
+    return projected(name, held) != projected(name, wanted.body)
 
 
 def projected(name: str, body: Body) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def text(value: Any) -> str:
 
 def _is_primary(adjacency: Mapping[str, Any]) -> bool:
     """Not one that netvirt has learnt, or made of a route."""
-    return adjacency.get("adjacency_type", "primary-adjacency") == "primary-adjacency"
+    return bool(adjacency.get("adjacency_type", "primary-adjacency") == "primary-adjacency")
 
 
 def _local(value: Any) -> Any:

@@ -44,21 +44,31 @@ class Vpns(abc.ABC):
         """
         async with self._turns.alone(vpn.key):
             held = await self._held_vpn(vpn)
-            if self._is_otherwise(held, vpn):
-                strangers = await self._strangers(vpn, members) if held else []
-                if held:
-                    # netvirt ignores targets that change on a live vpn-instance (seen in packets, Neon).
-                    await self._take_down(vpn.key, held)
-                await self._check_distinguishers(vpn)
-                await self._put_vpn(vpn, held)
-                await self._await_vpn(vpn)
-                for stranger in strangers:
-                    path = dialects.interface_path(self._dialect, stranger["name"])
-                    await self._restconf.put(resources.Resource(path, stranger))
-            else:
-                await self._await_vpn(vpn)
+            if self._is_otherwise(held, vpn) or not await self._has_settled(vpn):
+                await self._make_vpn(vpn, held, members)
             await self._join_again(vpn, await self._present(members))
             await self._writing.sweep_alone(vpn.key, lambda network: self._leave_network(vpn.key, network))
+
+    async def _has_settled(self, vpn: Vpn) -> bool:
+        """Whether netvirt has made something of a VPN that is there; else it has lost it, and is told again."""
+        try:
+            await self._await_vpn(vpn)
+        except NotSettled as error:
+            log.warning("%s: it is made again", error)
+            return False
+        return True
+
+    async def _make_vpn(self, vpn: Vpn, held: Body | None, members: Sequence[Member]) -> None:
+        """Deleted first if it is there: netvirt ignores targets that change on a live one (seen in packets, Neon)."""
+        strangers = await self._strangers(vpn, members) if held else []
+        if held:
+            await self._take_down(vpn.key, held)
+        await self._check_distinguishers(vpn)
+        await self._put_vpn(vpn, held)
+        await self._await_vpn(vpn)
+        for stranger in strangers:
+            path = dialects.interface_path(self._dialect, stranger["name"])
+            await self._restconf.put(resources.Resource(path, stranger))
 
     async def delete_vpn(self, key: str) -> None:
         """The VPN is gone, with its networks."""
@@ -162,17 +172,23 @@ class Vpns(abc.ABC):
         Where the port is not there and its subnet is, that subnet's network is taken for granted: if
         somebody has deleted it by hand, no interface comes, and the next try looks at everything.
         """
-        is_grounded = held is None and await self._writing.has_subnet(member)
-        if not is_grounded:
-            await self._writing.ensure_network(member)
-            await self._writing.ensure_subnet(member)
-            await self._join_network(member)
+        if held is not None or not await self._writing.has_subnet(member):
+            async with self._turns.alone(f"ground of {member.network}"):
+                await self._ground(member, is_new=held is None)
         wanted = networks.port(member)
         if resources.differs(held, wanted):
             await self._restconf.put(wanted)
         if member.vlan is not None:
             await self._make_vlan(member)
         await self._attach(member, is_new=held is None)
+
+    async def _ground(self, member: Member, *, is_new: bool) -> None:
+        """Network, subnet, and the network's place in the VPN; for a new member another one may just have made them."""
+        if is_new and await self._writing.has_subnet(member):
+            return
+        await self._writing.ensure_network(member)
+        await self._join_network(member)
+        await self._writing.ensure_subnet(member)
 
     async def _take_away(self, plug: str, held: Body) -> str | None:
         """Deletes a port that is to be made elsewhere; gives the VPN whose network it leaves."""

@@ -74,7 +74,7 @@ class Writing:
         """The network of a member is there, with a VXLAN identifier of its own."""
         wanted = networks.network(member)
         held = await self.restconf.get(wanted.path)
-        if not self._is_whole(held, wanted):
+        if differs(held, wanted) or networks.vni_of(held or {}) is None:
             async with self.turns.alone(_VNIS):  # two networks must not take the same one
                 await self._make_network(member, await self.restconf.entries(networks.NETWORKS))
 
@@ -86,10 +86,6 @@ class Writing:
         if vni is None:
             raise RetryLater(f"all of vni_range is taken: {len(self.settings.vnis)} networks", 10.0)
         await self.restconf.put(networks.network(member, vni))
-
-    @staticmethod
-    def _is_whole(held: Body | None, wanted: Resource) -> bool:
-        return not differs(held, wanted) and held is not None and networks.vni_of(held) is not None
 
     # -- what nothing uses -------------------------------------------------------------------------
 
@@ -120,8 +116,6 @@ class Writing:
         """The same, for who has the VPN to himself."""
         held = await self.restconf.entries(networks.NETWORKS)
         own = {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn}
-        if not own:
-            return
         ports = [each for each in await self.restconf.entries(networks.PORTS) if each.get("network-id") in own]
         used = {subnet for port in ports for subnet in networks.subnets_of(port)}
         for each in await self.restconf.entries(networks.SUBNETS):

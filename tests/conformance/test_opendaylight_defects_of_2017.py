@@ -11,6 +11,9 @@ import msgspec
 import pytest
 
 from gluon.shim.backend import Object
+from gluon.shim.backends.opendaylight import dialects, paths
+from gluon.shim.backends.opendaylight.options import Dialect, Flavour
+from gluon.shim.plan.steps import MODIFY, Callback
 from gluon.testing.conformance import Driver, NotConforming, Samples
 from standins.opendaylight import DRAFT02, Fault
 

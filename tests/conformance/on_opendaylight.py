@@ -37,6 +37,7 @@ class OnOpenDaylight(BackendConformance):
     vlan: int | None = None
     associations: bool | None = None
     poll_interval: float = 60
+    settle_timeout: float = 3
 
     @pytest.fixture
     def options(self) -> Iterator[Options]:
@@ -50,7 +51,7 @@ class OnOpenDaylight(BackendConformance):
                     "odl_passwd": "admin",
                     "odl_timeout": 0.3,
                     "odl_retries": 0,
-                    "odl_settle_timeout": 3,
+                    "odl_settle_timeout": self.settle_timeout,
                     "odl_poll_interval": self.poll_interval,
                     "odl_mode": self.mode,
                     "odl_restconf": self.flavour,
@@ -159,10 +160,10 @@ class OnOpenDaylight(BackendConformance):
 
     def held_member(self, port: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
         neutron, plug = config["neutron:neutron"], port["uuid"]
-        network = neutron["networks"]["network"][port["network-id"]]
+        network = entries(neutron, "networks", "network").get(port["network-id"], {"name": "none", "uuid": "none"})
         [address] = list(port.get("fixed-ips", {}).values()) or [{}]
         subnet = entries(neutron, "subnets", "subnet").get(address.get("subnet-id"), {})
-        assert subnet.get("network-id", network["uuid"]) == network["uuid"]
+        assert subnet.get("network-id", port["network-id"]) == port["network-id"]
         interface = self.of_l3vpn(config, "interface").get(plug)
         genius = entries(config, "ietf-interfaces:interfaces", "interface").get(plug, {})
         return {

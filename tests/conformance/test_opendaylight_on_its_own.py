@@ -21,6 +21,7 @@ from .on_opendaylight import BGPVPN, L3VPN, Lives
 class OnItsOwn(Lives):
     dialect, flavour, mode = "C", DRAFT02, L3VPN
     poll_interval = 0.05
+    settle_timeout = 0.6
 
     def wait(self, driver: Driver, is_so: Callable[[], Any]) -> Any:
         """Lets the backend's own tasks run until it is so."""
@@ -91,16 +92,18 @@ class TestSuccessIsMoreThan2xx(OnItsOwn):
 
     def test_netvirt_is_dead(self, driver: Driver, samples: Samples) -> None:
         driver.apply([obj for obj in samples.network(1) if obj.type not in ("VpnBinding", "VpnService")])
-        vpn, binding = (obj for obj in samples.network(1) if obj.type in ("VpnBinding", "VpnService"))
-        self.odl.netvirt = "dead"
-        calls = [Call(MODIFY[obj.base], driver.want(obj)) for obj in (vpn, binding)]
-        for call in calls:
-            [error] = driver._calling.attempts([call], driver.model)  # noqa: SLF001 - to see why it fails
-            assert error is not None
-            assert "netvirt has made no" in error.reason
-            assert error.delay is not None
-        self.odl.netvirt = "alive"
-        driver.apply([vpn, binding])
+        # A network that joined a BGPVPN meanwhile joins when netvirt starts again, not by another write.
+        tried = ("VpnService",) if self.mode == BGPVPN else ("VpnService", "VpnBinding")
+        for obj in samples.network(1):
+            if obj.type in tried:
+                self.odl.netvirt = "dead"
+                call = Call(MODIFY[obj.base], driver.want(obj))
+                [error] = driver._calling.attempts([call], driver.model)  # noqa: SLF001 - to see why it fails
+                assert error is not None
+                assert "netvirt has made no" in error.reason
+                assert error.delay is not None
+                self.odl.netvirt = "alive"
+                driver.modify(obj)
 
 
 class TestDrift(OnItsOwn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,9 +50,13 @@ class Bgpvpn(Vpns):
             raise NotSettled(f"netvirt has made no vpn-instance of BGPVPN {vpn.key}: is {first} taken?")
         await self._await_data(vpn)
 
-    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> None:
-        for member in members:
-            await self._await_interface(member)
+    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> list[Member]:
+        """Gives those that netvirt has lost: their ports are to be made again."""
+        results = await asyncio.gather(*map(self._await_interface, members), return_exceptions=True)
+        for each in results:
+            if isinstance(each, BaseException) and not isinstance(each, NotSettled):
+                raise each
+        return [member for member, each in zip(members, results, strict=True) if each is not None]
 
     async def _remove_vpn(self, key: str) -> None:
         held = await self._restconf.get(networks.bgpvpn_path(key))

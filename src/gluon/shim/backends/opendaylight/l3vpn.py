@@ -42,15 +42,14 @@ class L3vpn(Vpns):
     async def _await_vpn(self, vpn: Vpn) -> None:
         await self._await_data(vpn)
 
-    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> None:
-        if not members:
-            return
-        held = {each["name"]: each for each in await self._interfaces_of(vpn.key)}
+    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> list[Member]:
+        held = {each["name"]: each for each in await self._interfaces_of(vpn.key)} if members else {}
         for member in members:
             if member.vpn_interface:
                 wanted = dialects.interface(self._dialect, member.vpn_interface)
                 if differs(held.get(member.plug), wanted):
                     await self._restconf.put(wanted)
+        return []
 
     async def _remove_vpn(self, key: str) -> None:
         path = dialects.instance_path(self._dialect, key)

@@ -7,7 +7,7 @@ which are bounded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 
@@ -73,3 +73,51 @@ class Turns:
             turn.interested -= 1
             if not turn.interested:
                 del self._turns[name]
+
+
+class Together:
+    """Work that many want done is done once for all who asked before it began.
+
+    Args:
+        turns: for the work to be alone.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._all: set[asyncio.Task[None]] = set()
+
+    async def do(self, name: str, turn: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Returns when the work is done; what it read, it has read after this call.
+
+        Args:
+            name: of the work; whose name is the same does the same.
+            turn: what it has to be alone with.
+            work: what to do.
+        """
+        task = self._waiting.get(name)
+        if task is None:
+            task = self._waiting[name] = asyncio.create_task(self._begin(name, turn, work))
+            self._all.add(task)
+            task.add_done_callback(self._end)
+        await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Ends what is under way."""
+        for task in self._all:
+            task.cancel()
+        await asyncio.gather(*self._all, return_exceptions=True)
+
+    async def _begin(self, name: str, turn: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with self._turns.alone(turn):
+                del self._waiting[name]
+                await work()
+        finally:
+            if self._waiting.get(name) is asyncio.current_task():
+                del self._waiting[name]
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._all.discard(task)
+        if not task.cancelled():
+            task.exception()  # who asked has it, or has been cancelled

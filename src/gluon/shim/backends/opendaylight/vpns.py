@@ -7,6 +7,7 @@ Order: network, subnet, port, interface, and last what makes it a member; taken 
 from __future__ import annotations
 
 import abc
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -46,8 +47,9 @@ class Vpns(abc.ABC):
             held = await self._held_vpn(vpn)
             if self._is_otherwise(held, vpn) or not await self._has_settled(vpn):
                 await self._make_vpn(vpn, held, members)
-            await self._join_again(vpn, await self._present(members))
+            lost = await self._join_again(vpn, await self._present(members))
             await self._writing.sweep_alone(vpn.key, lambda network: self._leave_network(vpn.key, network))
+        await asyncio.gather(*map(self.join, lost))
 
     async def _has_settled(self, vpn: Vpn) -> bool:
         """Whether netvirt has made something of a VPN that is there; else it has lost it, and is told again."""
@@ -130,7 +132,7 @@ class Vpns(abc.ABC):
     async def _await_vpn(self, vpn: Vpn) -> None: ...
 
     @abc.abstractmethod
-    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> None: ...
+    async def _join_again(self, vpn: Vpn, members: Sequence[Member]) -> list[Member]: ...
 
     @abc.abstractmethod
     async def _remove_vpn(self, key: str) -> None: ...
@@ -172,9 +174,7 @@ class Vpns(abc.ABC):
         Where the port is not there and its subnet is, that subnet's network is taken for granted: if
         somebody has deleted it by hand, no interface comes, and the next try looks at everything.
         """
-        if held is not None or not await self._writing.has_subnet(member):
-            async with self._turns.alone(f"ground of {member.network}"):
-                await self._ground(member, is_new=held is None)
+        await self._ground(member, is_new=held is None)
         wanted = networks.port(member)
         if resources.differs(held, wanted):
             await self._restconf.put(wanted)
@@ -183,12 +183,17 @@ class Vpns(abc.ABC):
         await self._attach(member, is_new=held is None)
 
     async def _ground(self, member: Member, *, is_new: bool) -> None:
-        """Network, subnet, and the network's place in the VPN; for a new member another one may just have made them."""
-        if is_new and await self._writing.has_subnet(member):
-            return
-        await self._writing.ensure_network(member)
-        await self._join_network(member)
-        await self._writing.ensure_subnet(member)
+        """Network, subnet, and the network's place in the VPN: looked at once for all that come together."""
+
+        async def lay() -> None:
+            if is_new and await self._writing.has_subnet(member):
+                return
+            await self._writing.ensure_network(member)
+            await self._join_network(member)
+            await self._writing.ensure_subnet(member)
+
+        ground = f"{'new' if is_new else 'known'} ground in {member.network} {member.cidr} {member.gateway}"
+        await self._writing.together.do(ground, f"ground of {member.network}", lay)
 
     async def _take_away(self, plug: str, held: Body) -> str | None:
         """Deletes a port that is to be made elsewhere; gives the VPN whose network it leaves."""

@@ -13,7 +13,7 @@ from gluon.shim.backends.opendaylight.paths import Store
 from gluon.shim.backends.opendaylight.resources import Body, Resource, differs
 from gluon.shim.backends.opendaylight.restconf import Restconf
 from gluon.shim.backends.opendaylight.settling import Settling
-from gluon.shim.backends.opendaylight.turns import Turns
+from gluon.shim.backends.opendaylight.turns import Together, Turns
 from gluon.shim.backends.opendaylight.wanted import Member
 
 _VNIS = "vnis"
@@ -41,14 +41,12 @@ class Writing:
         self.instance_data = Settling(
             restconf, data, "vpn-instance-op-data-entry", "vrf-id", timeout, Store.OPERATIONAL
         )
-        self._sweeps: dict[str, asyncio.Task[None]] = {}
+        self.together = Together(turns)
 
     async def stop(self) -> None:
         """Ends what is under way on its own."""
         waits = (self.interfaces, self.vpn_interfaces, self.vpn_instances, self.instance_data)
-        for sweep in self._sweeps.values():
-            sweep.cancel()
-        await asyncio.gather(*(wait.stop() for wait in waits), *self._sweeps.values(), return_exceptions=True)
+        await asyncio.gather(*(wait.stop() for wait in waits), self.together.stop())
 
     async def ensure(self, wanted: Resource) -> bool:
         """Writes it if it differs from what is held; says whether it did."""
@@ -92,28 +90,14 @@ class Writing:
     async def sweep(self, vpn: str, leave: Callable[[str], Awaitable[None]]) -> None:
         """Removes a VPN's subnets and networks that no port uses, counted from what is held.
 
-        Calls that come before it has begun share it: many members may leave at once.
-
         Args:
             vpn: the VpnService's key.
             leave: takes a network out of the VPN.
         """
-        sweep = self._sweeps.get(vpn)
-        if sweep is None:
-            sweep = self._sweeps[vpn] = asyncio.create_task(self._sweep_in_turn(vpn, leave))
-        await asyncio.shield(sweep)
-
-    async def _sweep_in_turn(self, vpn: str, leave: Callable[[str], Awaitable[None]]) -> None:
-        try:
-            async with self.turns.alone(vpn):
-                del self._sweeps[vpn]
-                await self.sweep_alone(vpn, leave)
-        finally:
-            if self._sweeps.get(vpn) is asyncio.current_task():
-                del self._sweeps[vpn]
+        await self.together.do(f"sweep of {vpn}", vpn, lambda: self.sweep_alone(vpn, leave))
 
     async def sweep_alone(self, vpn: str, leave: Callable[[str], Awaitable[None]]) -> None:
-        """The same, for who has the VPN to himself."""
+        """The same, for whoever is alone with the VPN already."""
         held = await self.restconf.entries(networks.NETWORKS)
         own = {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn}
         ports = [each for each in await self.restconf.entries(networks.PORTS) if each.get("network-id") in own]

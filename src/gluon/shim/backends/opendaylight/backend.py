@@ -142,7 +142,7 @@ class OpenDaylightBackend(Backend):
             vlans = [each for each in wanted.members_on(port, model) if each.vlan is not None]
             if vlans:
                 await vpns.carry_vlans(port.key, [each.plug for each in vlans])
-        if vpn and not wanted.companions(binding, model):
+        if vpn and not wanted.has_companion(binding, model):
             await vpns.sweep(vpn)
 
     # -- BGP and tunnels -----------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class Connection:
             verify=verify,
             limits=httpx.Limits(max_connections=_CONNECTIONS),
             headers={"Accept": "application/json"},
+            trust_env=False,  # neither a proxy nor a netrc of the shim's user has a say in where the password goes
         )
         self._turns = asyncio.Semaphore(_CONNECTIONS)
         self._single = asyncio.Lock()

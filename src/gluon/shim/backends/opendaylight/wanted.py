@@ -152,18 +152,24 @@ def gateway_of(binding: Object, model: Model) -> str | None:
     """Its own gateway, or the one that another binding names for the same subnet."""
     if binding["gateway"]:
         return str(binding["gateway"])
-    named = [each for each in companions(binding, model) if each["gateway"]]
+    named = [each for each in _others(binding, model) if each["gateway"] and _is_beside(each, binding)]
     return str(min(named, key=lambda each: each.key)["gateway"]) if named else None
 
 
-def companions(binding: Object, model: Model) -> list[Object]:
-    """The other bindings in the same subnet of the same VPN and tenant."""
+def has_companion(binding: Object, model: Model) -> bool:
+    """Whether another binding is in the same subnet of the same VPN and tenant."""
+    return any(_is_beside(each, binding) for each in _others(binding, model))
+
+
+def _others(binding: Object, model: Model) -> list[Object]:
     service = model.get(_SERVICE, str(binding["service_id"]))
-    if service is None:
-        return []
-    place = (binding["tenant_id"], cidr_of(binding))
-    found = model.service_bindings_of(service)
-    return [each for each in found if each.key != binding.key and (each["tenant_id"], cidr_of(each)) == place]
+    found = model.service_bindings_of(service) if service else []
+    return [each for each in found if each.key != binding.key]
+
+
+def _is_beside(one: Object, other: Object) -> bool:
+    same = all(one[name] == other[name] for name in ("tenant_id", "subnet_prefix"))
+    return same and cidr_of(one) == cidr_of(other)
 
 
 def members_of(service: Object, model: Model) -> list[Member]:

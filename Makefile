@@ -27,11 +27,19 @@ dev: $(READY) ## etcd and both servers, left running for playing until Ctrl-C
 
 .PHONY: test
 test: $(READY) lint ## Every check, and all tests but those of targets of their own
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not disaster"
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/opendaylight -m "not disaster and not opendaylight"
 
 .PHONY: test-disasters
 test-disasters: $(READY) ## What was lost, restored, replaced, frozen and killed: some minutes
 	GLUON_SEEDS=$${GLUON_SEEDS:-1} $(BIN)/pytest --numprocesses 3 --dist loadfile -m disaster --timeout 300
+
+.PHONY: test-standins
+test-standins: $(READY) ## The OpenDaylight backend on a stand-in of each release
+	$(BIN)/pytest --numprocesses 3 --dist loadfile -m opendaylight --timeout 300
+
+.PHONY: test-odl
+test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 1.2 GB), in a network of its own
+	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 600
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files

@@ -174,6 +174,9 @@ class Backend(abc.ABC):
 
     options: ClassVar[Mapping[str, Sequence[Any]]] = {}
     """Options (oslo.config) of the backend's own, by section of the shim's configuration file."""
+    listed_types: ClassVar[frozenset[str] | None] = None
+    """Types that `inventory` lists; None, the default: each whose callbacks the backend writes.  For a
+    controller that holds an object as a part of another one alone, and can't list it by itself."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -246,7 +249,7 @@ class Backend(abc.ABC):
         The shim compares it with its records when it begins to lead, every `audit_interval`,
         and when an operator asks (`gluon-manage audit`): what is missing or differs is applied
         again, what nobody wants is deleted.  Only what is surely ours may be listed.  A type whose
-        callbacks the backend does not write is not expected in it.
+        callbacks the backend does not write, or that is not among `listed_types`, is not expected in it.
 
         A delete of what nobody wants is given an object with its key, the `Held.attributes`, and
         None for all else.

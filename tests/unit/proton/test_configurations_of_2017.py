@@ -9,6 +9,7 @@ from gluon.proton import settings
 from gluon.shim import plugins
 from gluon.shim import settings as shim_settings
 from gluon.shim.backends.dummy import DummyBackend
+from gluon.shim.backends.opendaylight import OpenDaylightBackend
 
 
 def read(tmp_path, text, *words):
@@ -39,6 +40,14 @@ def test_the_handler_of_the_dummy(tmp_path):
     assert shim.log.level == "DEBUG"
 
 
+def test_the_handler_of_opendaylight(tmp_path):
+    file = tmp_path / "proton-shim.conf"
+    section = "[shim_odl]\nodl_host = 192.0.2.1\nodl_port = 8282\nodl_user = gluon\nodl_passwd = secret\n"
+    file.write_text(f"[shim]\nhandlers = net-l3vpn:net-l3vpn-odl\n{section}")
+    shim = shim_settings.read(["--config-file", str(file)])
+    assert plugins.load(shim.handlers["net-l3vpn"]) is OpenDaylightBackend
+
+
 def test_a_handler_that_is_not_installed():
-    with pytest.raises(StartFailed, match=r"no backend is named 'net-l3vpn-odl'; installed: .*dummy, net-l3vpn-dummy"):
-        plugins.load("net-l3vpn-odl")
+    with pytest.raises(StartFailed, match=r"no backend is named 'net-l3vpn-acme'; installed: .*dummy, net-l3vpn-dummy"):
+        plugins.load("net-l3vpn-acme")

@@ -29,9 +29,15 @@ ALL = frozenset(Callback)
 class Judge:
     """A backend that keeps `Model.fingerprint`, and has these callbacks."""
 
-    def __init__(self, callbacks: Collection[Callback] = ALL, *, blind: bool = False) -> None:
+    def __init__(
+        self, callbacks: Collection[Callback] = ALL, *, blind: bool = False, listed: Collection[str] | None = None
+    ) -> None:
+        self._listed = listed
         self._callbacks = callbacks
         self._blind = blind
+
+    def lists(self, object_type: str) -> bool:
+        return self._listed is None or object_type in self._listed
 
     def writes(self, callback: Callback) -> bool:
         return callback in self._callbacks
@@ -131,6 +137,12 @@ def test_a_bound_port_is_held_as_it_was_last_told() -> None:
     lazy = Judge({Callback.BIND_PORT})
     assert compare([as_bound], state, lazy) == Findings()
     assert compare([as_modified], state, lazy).differing == (ON_1,)
+
+
+def test_a_type_that_the_inventory_does_not_list_is_not_missed() -> None:
+    state = state_of({P: applied(PORT), ON_1: bound(PORT, token="t")}, PORT)
+    assert compare([], state, JUDGE).missing
+    assert compare([], state, Judge(listed={"VpnService"})) == Findings()
 
 
 BOTH = {P: applied(PORT), ON_1: bound(PORT, token="t"), ON_2: bound(ELSEWHERE)}

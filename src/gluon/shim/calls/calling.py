@@ -170,6 +170,10 @@ class BackendCalls:
         """Whether no thread is left running for the object."""
         return key not in self._threads
 
+    def lists(self, object_type: str) -> bool:
+        """Whether the inventory has objects of this type, if the backend writes their callbacks."""
+        return self._backend.listed_types is None or object_type in self._backend.listed_types
+
     def expects(self, base: Base) -> bool:
         """Whether the backend writes the callback that makes objects of this base."""
         return self.writes(MODIFY[base])

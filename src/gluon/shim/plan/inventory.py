@@ -39,6 +39,9 @@ class Judge(Protocol):
     def writes(self, callback: Callback) -> bool:
         """Whether the backend has this callback."""
 
+    def lists(self, object_type: str) -> bool:
+        """Whether the inventory has objects of this type."""
+
     def fingerprint(self, obj: Object, model: Model) -> str | None:
         """What the inventory gives for the object where it is held as wanted."""
 
@@ -244,6 +247,8 @@ class Comparison:
 
 def _expected(of: ObjectKey, state: State, judge: Judge, skipped: Collection[ObjectKey]) -> dict[ObjectKey, Object]:
     """The records of one object that say for certain what the inventory shall list."""
+    if not judge.lists(of.object):
+        return {}
     records = {keys.binding(of, host): state.records[keys.binding(of, host)] for host in state.hosts(of)}
     if of in state.records:
         records[of] = state.records[of]

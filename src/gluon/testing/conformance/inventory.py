@@ -56,6 +56,9 @@ class _Judge:
     def writes(self, callback: Callback) -> bool:
         return self._calls.writes(callback)
 
+    def lists(self, object_type: str) -> bool:
+        return self._calls.lists(object_type)
+
     def fingerprint(self, obj: Object, model: Model) -> str | None:
         try:
             fingerprint = self._backend.fingerprint(obj, model)

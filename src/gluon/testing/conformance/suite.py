@@ -371,7 +371,7 @@ class BackendConformance:
             for obj in reversed(network):
                 if obj.base is Base.PORT:
                     self._make_with_faults(driver, fault, Callback.UNBIND_PORT, obj)
-                self._make_with_faults(driver, fault, DELETE[obj.base], obj)
+                self._make_with_faults(driver, fault, DELETE[obj.base], driver.told.applied[obj.id])
 
     def test_a_controller_that_came_back_empty(self, driver: Driver, samples: Samples) -> None:
         """Everything is applied to it again; nothing relies on the controller having it already.

@@ -1,0 +1,1 @@
+"""Stand-ins for systems that tests can't start."""

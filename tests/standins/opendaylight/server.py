@@ -68,7 +68,7 @@ class StandIn:
         self._config, self._operational = Datastore(), Datastore()
         self._netvirt = Netvirt(self.release, self._config, self._operational, self._lock)
         self._netvirt.delay = delay
-        self._restconf = Restconf(self.release, self._config, self._operational, self._call)
+        self._restconf = self._new_restconf()
         self._faults = Faults()
         self._at_rests = 0
         self._crowded = 0
@@ -201,6 +201,7 @@ class StandIn:
 
     def _restart(self) -> None:
         with self._lock:
+            self._restconf = self._new_restconf()
             self._netvirt.restart()
             self._tell_modules()
 
@@ -219,6 +220,8 @@ class StandIn:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE)
         if authorization != self._authorization:
             return Answer(HTTPStatus.UNAUTHORIZED)
+        if fault is Fault.STARTING:
+            return Answer(HTTPStatus.NOT_FOUND)
         with self._alone_at_rests(request) as alone:
             time.sleep(self.latency)
             return self._done(request, fault, alone=alone)
@@ -255,6 +258,9 @@ class StandIn:
         finally:
             with self._lock:
                 self._at_rests -= 1
+
+    def _new_restconf(self) -> Restconf:
+        return Restconf(self.release, self._config, self._operational, self._call)
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> None:
         if name == "itm-rpc:add-external-tunnel-endpoint":

@@ -25,6 +25,18 @@ def test_503(odl: StandIn, flavour: str) -> None:
         assert client.get(HERE).status == 404
 
 
+@pytest.mark.parametrize("flavour", [DRAFT02, RFC8040])
+def test_one_that_starts_says_404_to_everything(odl: StandIn, flavour: str) -> None:
+    with Client(odl.url, flavour) as client:
+        client.put(HERE, network())
+        odl.break_down(Fault.STARTING)
+        assert client.get(HERE) == (404, None, "")
+        assert client.put(HERE, network()).status == 404
+        assert client.request("GET", "/restconf/modules").status == 404
+        odl.mend()
+        assert client.get(HERE).status == 200
+
+
 def test_a_500_that_was_stored(odl: StandIn, client: Client) -> None:
     odl.break_down(Fault.STORED_500, times=1)
     assert client.put(HERE, network()).status == 500

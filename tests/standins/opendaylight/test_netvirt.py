@@ -281,6 +281,16 @@ def test_a_network_can_be_taken_out_and_put_back(odl: StandIn, ground: Client) -
     assert ground.get(MADE_INTERFACE).status == 200
 
 
+def test_a_network_whose_subnet_overlaps_is_left_out(odl: StandIn, ground: Client) -> None:
+    other, subnet_of_other = VPN_2, TRUNK
+    ground.put(NETWORKS + other, network(other))
+    ground.put(SUBNETS + subnet_of_other, subnet(subnet_of_other, network_id=other, cidr="10.0.0.128/25"))
+    ground.put(PORTS + PORT_2, port(PORT_2, 200, network_id=other))
+    write(odl, ground, BGPVPNS + VPN, bgpvpn(networks=[NETWORK, other]))
+    assert ground.get(vpn_interfaces() + PORT).status == 200
+    assert ground.get(vpn_interfaces() + PORT_2).status == 404
+
+
 @pytest.fixture
 def aluminium() -> Iterator[tuple[StandIn, Client]]:
     with StandIn("E", delay=0.005) as odl, Client(odl.url) as client:

@@ -116,10 +116,12 @@ def test_an_empty_one_has_nothing_and_works(odl: StandIn, client: Client) -> Non
 
 def _at_once(odl: StandIn, flavour: str, count: int = 6) -> list[int]:
     statuses: list[int] = []
+    together = threading.Barrier(count)
 
     def put(number: int) -> None:
         key = f"b0000000-0000-4000-8000-{number:012d}"
         with Client(odl.url, flavour) as client:
+            together.wait()
             statuses.append(client.put(NETWORKS + key, network(key)).status)
 
     threads = [threading.Thread(target=put, args=(number,)) for number in range(count)]
@@ -131,7 +133,7 @@ def _at_once(odl: StandIn, flavour: str, count: int = 6) -> list[int]:
 
 
 def test_concurrent_requests_at_rests_fail_in_neon() -> None:
-    with StandIn(latency=0.05) as odl:
+    with StandIn(latency=0.2) as odl:
         statuses = _at_once(odl, RFC8040)
         stored = len(odl.config()["neutron:neutron"]["networks"]["network"])
     assert statuses.count(500) >= 2

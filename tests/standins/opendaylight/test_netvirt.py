@@ -73,7 +73,7 @@ def data_of(client: Client, distinguisher: str) -> Any:
 
 
 def test_a_port_makes_its_interface_a_little_later() -> None:
-    with StandIn(delay=0.1) as odl, Client(odl.url) as client:
+    with StandIn(delay=0.3) as odl, Client(odl.url) as client:
         _lay(client)
         assert client.get(HERE).status == 404
         odl.settle()
@@ -88,7 +88,7 @@ def test_its_interface_goes_with_it(odl: StandIn, ground: Client) -> None:
 
 
 def test_an_elan_interface_stays_for_a_while(odl: StandIn, ground: Client) -> None:
-    odl.delay = 0.02
+    odl.delay = 0.05
     ground.delete(PORTS + PORT)
     odl.settle()
     assert ground.get(f"elan:elan-interfaces/elan-interface={PORT}").status == 200
@@ -351,6 +351,7 @@ def test_changed_targets_of_an_instance_stay_in_the_configuration(odl: StandIn, 
 
 def test_an_instance_that_is_made_again_too_early_is_lost(odl: StandIn, client: Client) -> None:
     write(odl, client, MADE_INSTANCE, instance())
+    odl.delay = 0.1
     client.delete(MADE_INSTANCE)
     write(odl, client, MADE_INSTANCE, instance())
     assert data_of(client, "65000:100") is None

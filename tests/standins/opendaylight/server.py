@@ -220,13 +220,15 @@ class StandIn:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE)
         if authorization != self._authorization:
             return Answer(HTTPStatus.UNAUTHORIZED)
-        if fault is Fault.STARTING:
-            return Answer(HTTPStatus.NOT_FOUND)
         with self._alone_at_rests(request) as alone:
             time.sleep(self.latency)
             return self._done(request, fault, alone=alone)
 
     def _done(self, request: Request, fault: Fault | None, *, alone: bool) -> Answer:
+        if fault is Fault.STARTING:
+            return Answer(HTTPStatus.NOT_FOUND)
+        if request.path == "/diagstatus" and self.release.schema.l3vpn:
+            return Answer(HTTPStatus.OK)
         if fault is Fault.LOCK_DENIED and request.writes:
             denied = Refusal(HTTPStatus.CONFLICT, "lock-denied", "The candidate is locked by another", "protocol")
             return self._restconf.refused(request, denied)

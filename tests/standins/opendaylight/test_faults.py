@@ -33,7 +33,9 @@ def test_one_that_starts_says_404_to_everything(odl: StandIn, flavour: str) -> N
         assert client.get(HERE) == (404, None, "")
         assert client.put(HERE, network()).status == 404
         assert client.request("GET", "/restconf/modules").status == 404
+        assert client.request("GET", "/diagstatus").status == 404
         odl.mend()
+        assert client.request("GET", "/diagstatus").status == 200
         assert client.get(HERE).status == 200
 
 

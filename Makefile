@@ -39,7 +39,7 @@ test-standins: $(READY) ## The OpenDaylight backend on a stand-in of each releas
 
 .PHONY: test-odl
 test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 1.2 GB), in a network of its own
-	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 600
+	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 900
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files
@@ -57,7 +57,7 @@ dist: $(READY) ## Builds the wheel, into dist/
 
 .PHONY: test-dist
 test-dist: dist ## Installs the wheel as its users do, and runs its programs: a minute or two
-	GLUON_WHEEL=$$(ls $(CURDIR)/dist/*.whl) $(BIN)/pytest tests/dist --timeout 600
+	GLUON_WHEEL=$$(ls $(CURDIR)/dist/*.whl) $(BIN)/pytest tests/dist --timeout 900
 
 .PHONY: chaos
 chaos: $(READY) ## Disasters under load, with many seeds (GLUON_SEEDS=20)

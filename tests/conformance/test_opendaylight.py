@@ -11,6 +11,8 @@ from standins.opendaylight import DRAFT02, RFC8040, Fault
 
 from .on_opendaylight import BGPVPN, L3VPN, Lives, OnOpenDaylight
 
+pytestmark = pytest.mark.opendaylight
+
 MAKE = {Base.PORT: Callback.BIND_PORT}
 
 

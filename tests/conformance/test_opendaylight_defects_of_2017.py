@@ -19,6 +19,8 @@ from standins.opendaylight import DRAFT02, Fault
 
 from .on_opendaylight import L3VPN, Lives, entries
 
+pytestmark = pytest.mark.opendaylight
+
 
 class TestDefectsOf2017(Lives):
     """Against what Neon speaks; the driver compares all that is held with what is expected after each call."""

@@ -17,6 +17,8 @@ from standins.opendaylight import DRAFT02, Fault
 
 from .on_opendaylight import BGPVPN, L3VPN, Lives
 
+pytestmark = pytest.mark.opendaylight
+
 
 class OnItsOwn(Lives):
     dialect, flavour, mode = "C", DRAFT02, L3VPN

@@ -87,6 +87,7 @@ class Fabric:
             stack.callback(ip, "link", "del", UNDERLAY)
             ip("addr", "add", f"{self._controller}/{PREFIX}", "dev", UNDERLAY)
             ip("link", "set", UNDERLAY, "up")
+            software_checksums(UNDERLAY)
             self.hypervisors = {name: self._hypervisor(stack, number) for number, name in enumerate(self._names)}
             stack.callback(self._unplug_all)
             self._stack = stack.pop_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 import pytest
@@ -23,8 +24,8 @@ from standins.opendaylight.exchanges import (
 from standins.opendaylight.playing import DRAFT02, Player
 
 
-def key(kind: int, number: int) -> str:
-    return f"{kind:08x}-0000-4000-8000-{number:012x}"
+def key(kind: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind} {number}"))
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class Net:
 
     @property
     def id(self) -> str:
-        return key(0xA0, self.number)
+        return key("network", self.number)
 
     @property
     def subnet_id(self) -> str:
-        return key(0xB0, self.number)
+        return key("subnet", self.number)
 
 
 class Tenant:
@@ -62,7 +63,7 @@ class Tenant:
     def vpn(self, number: int, *nets: Net) -> None:
         target = [f"65000:{number}"]
         named = bgpvpn(
-            key(0xD0, number),
+            key("vpn", number),
             name=f"vpn{number}",
             route_distinguishers=[f"65000:{1000 + number}"],
             route_targets=None,
@@ -70,12 +71,12 @@ class Tenant:
             export_targets=target,
             networks=[net.id for net in nets],
         )
-        self._put(BGPVPNS + key(0xD0, number), named)
+        self._put(BGPVPNS + key("vpn", number), named)
 
     def machine(self, net: Net, host: str) -> Vm:
         self._machines += 1
         last = 10 + self._machines
-        address, mac, port_id = f"10.{net.number}.0.{last}", f"fa:16:3e:00:01:{last:02x}", key(0xC0, last)
+        address, mac, port_id = f"10.{net.number}.0.{last}", f"fa:16:3e:00:01:{last:02x}", key("port", last)
         fixed = [{"subnet-id": net.subnet_id, "ip-address": address}]
         bound = {"neutron_binding__host_id": host}
         self._put(PORTS + port_id, port(port_id, network_id=net.id, mac_address=mac, fixed_ips=fixed, **bound))

@@ -14,6 +14,7 @@ class Fault(Enum):
     STORED_500 = "answers 500, and stores what was written all the same"
     LOCK_DENIED = "answers 409 lock-denied to writes"
     REFUSED = "refuses connections"
+    STARTING = "answers a bare 404 to everything, as while RESTCONF is not there yet"
 
 
 class Faults:

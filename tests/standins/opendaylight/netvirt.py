@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import heapq
+import ipaddress
 import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from .datastore import Datastore, Path, Tree, find
@@ -242,13 +244,23 @@ class Netvirt:
         known = {name: value for name, value in self._config.read(path).items() if name != "network_ids"}
         others = {network for held in self._held(_VPN_MAPS).values() for network in held.get("network_ids", ())}
         own = set(self._config.read(path).get("network_ids", ()))
-        networks = tuple(item for item in self._networks_wanted(key) if item in own or item not in others)
+        networks: tuple[str, ...] = ()
+        for item in sorted(self._networks_wanted(key), key=lambda item: item not in own):
+            if item in own or not (item in others or self._overlaps(item, networks)):
+                networks = (*networks, item)
         self._config.write(path, {**known, **({"network_ids": networks} if networks else {})})
         for (port_id,), port in self._held((_NEUTRON, "ports", "port")).items():
             if port.get("network-id") in networks:
                 self._join_port(port_id, port)
             elif port.get("network-id") in own:
                 self._config.delete((*self._vpn_interfaces, (port_id,)))
+
+    def _overlaps(self, network: str, others: tuple[str, ...]) -> bool:
+        ranges = [
+            (held.get("network-id"), _range(held)) for held in self._held((_NEUTRON, "subnets", "subnet")).values()
+        ]
+        theirs = [held for owner, held in ranges if held and owner in others]
+        return any(held.overlaps(other) for owner, held in ranges if held and owner == network for other in theirs)
 
     def _networks_wanted(self, key: str) -> tuple[str, ...]:
         """From Aluminium SR1 on, associations say it and the bgpvpn's own list does not count."""
@@ -355,7 +367,7 @@ class Netvirt:
         }
 
     def _vpn_interface_of(self, key: str, port: Entry, vpn: str) -> Entry:
-        adjacency = dict(self._adjacency_of(port, address) for address in port["fixed-ips"].values())
+        adjacency = dict(self._adjacency_of(port, address) for address in port.get("fixed-ips", {}).values())
         made = {"name": key, "adjacency": adjacency}
         if self._release.dialect in {"A", "B1", "B2"}:
             return {**made, "vpn-instance-name": vpn}
@@ -387,6 +399,12 @@ def _differences(before: Tree, after: Tree) -> Iterator[tuple[str, Entry | None,
         old, new = before.get(keys), after.get(keys)
         if old is not new and old != new:
             yield "/".join(keys), old, new
+
+
+def _range(subnet: Entry) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    with suppress(ValueError):  # the model takes any string
+        return ipaddress.ip_network(subnet.get("cidr", ""), strict=False)
+    return None
 
 
 def _has_type(network: Entry) -> bool:

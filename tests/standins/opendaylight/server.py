@@ -68,7 +68,7 @@ class StandIn:
         self._config, self._operational = Datastore(), Datastore()
         self._netvirt = Netvirt(self.release, self._config, self._operational, self._lock)
         self._netvirt.delay = delay
-        self._restconf = Restconf(self.release, self._config, self._operational, self._call)
+        self._restconf = self._new_restconf()
         self._faults = Faults()
         self._at_rests = 0
         self._crowded = 0
@@ -201,6 +201,7 @@ class StandIn:
 
     def _restart(self) -> None:
         with self._lock:
+            self._restconf = self._new_restconf()
             self._netvirt.restart()
             self._tell_modules()
 
@@ -224,6 +225,10 @@ class StandIn:
             return self._done(request, fault, alone=alone)
 
     def _done(self, request: Request, fault: Fault | None, *, alone: bool) -> Answer:
+        if fault is Fault.STARTING:
+            return Answer(HTTPStatus.NOT_FOUND)
+        if request.path == "/diagstatus" and self.release.schema.l3vpn:
+            return Answer(HTTPStatus.OK)
         if fault is Fault.LOCK_DENIED and request.writes:
             denied = Refusal(HTTPStatus.CONFLICT, "lock-denied", "The candidate is locked by another", "protocol")
             return self._restconf.refused(request, denied)
@@ -255,6 +260,9 @@ class StandIn:
         finally:
             with self._lock:
                 self._at_rests -= 1
+
+    def _new_restconf(self) -> Restconf:
+        return Restconf(self.release, self._config, self._operational, self._call)
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> None:
         if name == "itm-rpc:add-external-tunnel-endpoint":

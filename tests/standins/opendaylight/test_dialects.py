@@ -11,6 +11,8 @@ from . import DIALECTS, StandIn
 from .client import Client
 from .objects import PORT, VPN, instance, instances, module_of, vpn_interface, vpn_interfaces
 
+pytestmark = pytest.mark.opendaylight
+
 
 @pytest.fixture(params=DIALECTS)
 def dialect(request: pytest.FixtureRequest) -> str:

@@ -12,6 +12,8 @@ from . import DIALECTS, DRAFT02, RFC8040, Fault, StandIn
 from .client import Client
 from .objects import NETWORK, NETWORKS, SUBNET, SUBNETS, VPN, instance, instances, network, subnet
 
+pytestmark = pytest.mark.opendaylight
+
 HERE = NETWORKS + NETWORK
 GONE = (ConnectionError, http.client.HTTPException)
 
@@ -23,6 +25,20 @@ def test_503(odl: StandIn, flavour: str) -> None:
         assert client.put(HERE, network()).status == 503
         odl.mend()
         assert client.get(HERE).status == 404
+
+
+@pytest.mark.parametrize("flavour", [DRAFT02, RFC8040])
+def test_one_that_starts_says_404_to_everything(odl: StandIn, flavour: str) -> None:
+    with Client(odl.url, flavour) as client:
+        client.put(HERE, network())
+        odl.break_down(Fault.STARTING)
+        assert client.get(HERE) == (404, None, "")
+        assert client.put(HERE, network()).status == 404
+        assert client.request("GET", "/restconf/modules").status == 404
+        assert client.request("GET", "/diagstatus").status == 404
+        odl.mend()
+        assert client.request("GET", "/diagstatus").status == 200
+        assert client.get(HERE).status == 200
 
 
 def test_a_500_that_was_stored(odl: StandIn, client: Client) -> None:
@@ -104,10 +120,12 @@ def test_an_empty_one_has_nothing_and_works(odl: StandIn, client: Client) -> Non
 
 def _at_once(odl: StandIn, flavour: str, count: int = 6) -> list[int]:
     statuses: list[int] = []
+    together = threading.Barrier(count)
 
     def put(number: int) -> None:
         key = f"b0000000-0000-4000-8000-{number:012d}"
         with Client(odl.url, flavour) as client:
+            together.wait()
             statuses.append(client.put(NETWORKS + key, network(key)).status)
 
     threads = [threading.Thread(target=put, args=(number,)) for number in range(count)]
@@ -119,7 +137,7 @@ def _at_once(odl: StandIn, flavour: str, count: int = 6) -> list[int]:
 
 
 def test_concurrent_requests_at_rests_fail_in_neon() -> None:
-    with StandIn(latency=0.05) as odl:
+    with StandIn(latency=0.2) as odl:
         statuses = _at_once(odl, RFC8040)
         stored = len(odl.config()["neutron:neutron"]["networks"]["network"])
     assert statuses.count(500) >= 2

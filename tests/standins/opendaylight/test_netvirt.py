@@ -39,6 +39,8 @@ from .objects import (
     vpn_interfaces,
 )
 
+pytestmark = pytest.mark.opendaylight
+
 HERE = INTERFACES + PORT
 MADE_INSTANCE, MADE_INTERFACE = instances() + VPN, vpn_interfaces() + PORT
 
@@ -73,7 +75,7 @@ def data_of(client: Client, distinguisher: str) -> Any:
 
 
 def test_a_port_makes_its_interface_a_little_later() -> None:
-    with StandIn(delay=0.1) as odl, Client(odl.url) as client:
+    with StandIn(delay=0.3) as odl, Client(odl.url) as client:
         _lay(client)
         assert client.get(HERE).status == 404
         odl.settle()
@@ -88,7 +90,7 @@ def test_its_interface_goes_with_it(odl: StandIn, ground: Client) -> None:
 
 
 def test_an_elan_interface_stays_for_a_while(odl: StandIn, ground: Client) -> None:
-    odl.delay = 0.02
+    odl.delay = 0.05
     ground.delete(PORTS + PORT)
     odl.settle()
     assert ground.get(f"elan:elan-interfaces/elan-interface={PORT}").status == 200
@@ -281,6 +283,16 @@ def test_a_network_can_be_taken_out_and_put_back(odl: StandIn, ground: Client) -
     assert ground.get(MADE_INTERFACE).status == 200
 
 
+def test_a_network_whose_subnet_overlaps_is_left_out(odl: StandIn, ground: Client) -> None:
+    other, subnet_of_other = VPN_2, TRUNK
+    ground.put(NETWORKS + other, network(other))
+    ground.put(SUBNETS + subnet_of_other, subnet(subnet_of_other, network_id=other, cidr="10.0.0.128/25"))
+    ground.put(PORTS + PORT_2, port(PORT_2, 200, network_id=other))
+    write(odl, ground, BGPVPNS + VPN, bgpvpn(networks=[NETWORK, other]))
+    assert ground.get(vpn_interfaces() + PORT).status == 200
+    assert ground.get(vpn_interfaces() + PORT_2).status == 404
+
+
 @pytest.fixture
 def aluminium() -> Iterator[tuple[StandIn, Client]]:
     with StandIn("E", delay=0.005) as odl, Client(odl.url) as client:
@@ -341,6 +353,7 @@ def test_changed_targets_of_an_instance_stay_in_the_configuration(odl: StandIn, 
 
 def test_an_instance_that_is_made_again_too_early_is_lost(odl: StandIn, client: Client) -> None:
     write(odl, client, MADE_INSTANCE, instance())
+    odl.delay = 0.1
     client.delete(MADE_INSTANCE)
     write(odl, client, MADE_INSTANCE, instance())
     assert data_of(client, "65000:100") is None

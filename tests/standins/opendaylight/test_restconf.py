@@ -22,6 +22,8 @@ from .objects import (
     vpn_interfaces,
 )
 
+pytestmark = pytest.mark.opendaylight
+
 HERE = NETWORKS + NETWORK
 BOTH = pytest.mark.parametrize("flavour", [DRAFT02, RFC8040])
 MODULES_OF_RFC8040 = "/rests/data/ietf-yang-library:modules-state?content=nonconfig"

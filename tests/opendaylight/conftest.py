@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -25,9 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def opendaylight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenDaylight]:
     """The only instance: its ports are fixed, and a start takes most of a minute."""
-    controller = OpenDaylight(get(), tmp_path_factory.mktemp("opendaylight") / "karaf")
+    directory = tmp_path_factory.mktemp("opendaylight")
+    controller = OpenDaylight(get(), directory / "karaf")
     yield controller
     controller.kill()
+    shutil.rmtree(directory)  # 150 MB, which pytest would keep for three runs
 
 
 @pytest.fixture

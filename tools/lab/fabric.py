@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ FIRST_HOST = 11
 
 MTU = 1400
 """Of a virtual machine: with the head of a tunnel, a packet still fits the underlay."""
+TAG = 4
+"""Bytes that a VLAN takes of it."""
 
 FIRST_PING = 20.0
 """Seconds after which a path that was just asked for must carry packets."""
@@ -77,6 +80,7 @@ class Fabric:
         self._controller = controller
         self._names = hosts
         self._machines: dict[str, Vm] = {}
+        self._vlans: dict[str, list[subprocess.Popen[bytes]]] = {}
         self._stack = ExitStack()
         self.hypervisors: Mapping[str, Hypervisor] = {}
 
@@ -108,6 +112,14 @@ class Fabric:
 
         until(made, "the controller has made tunnels and flows on every hypervisor", timeout)
 
+    def node(self, name: str, address: str) -> str:
+        """A machine on the underlay without a switch, such as a gateway; returns its namespace."""
+        add_namespace(name)
+        self._stack.callback(ip, "netns", "del", name)
+        self._attach(name)
+        ip("addr", "add", f"{address}/{PREFIX}", "dev", UNDERLAY, namespace=name)
+        return name
+
     def plug(self, port_id: str, mac: str, address: str, host: str, gateway: str | None = None) -> Vm:
         """Starts a virtual machine and plugs its card, as Nova does after the port is bound.
 
@@ -134,8 +146,12 @@ class Fabric:
     def tag(self, vm: Vm, vlan: int, port_id: str, mac: str, address: str) -> Vm:
         """A VLAN on a machine's card, with the address of the subport; returns it as a machine to ping from."""
         device = f"{vm.device}.{vlan}"
-        ip("link", "add", "link", vm.device, "name", device, "type", "vlan", "id", str(vlan), namespace=vm.namespace)
-        ip("link", "set", device, "address", mac, namespace=vm.namespace)
+        ip("link", "set", vm.device, "promisc", "on", namespace=vm.namespace)  # frames to another address
+        program = (sys.executable, str(Path(__file__).with_name("vlan.py")), vm.device, str(vlan), device)
+        process = subprocess.Popen(in_namespace(vm.namespace, *program), stdin=subprocess.DEVNULL)
+        self._vlans.setdefault(vm.namespace, []).append(process)
+        until(lambda: device in ip("-br", "link", namespace=vm.namespace), f"{device} is there", 10.0)
+        ip("link", "set", device, "address", mac, "mtu", str(MTU - TAG), namespace=vm.namespace)
         tagged = Vm(port_id, mac, ip_interface(address), vm.host, vm.namespace, device)
         self._configure(tagged, None)
         return tagged
@@ -147,6 +163,9 @@ class Fabric:
     def unplug(self, vm: Vm) -> None:
         """Takes the card off its switch and the machine away, as Nova does before it unbinds."""
         self.hypervisors[vm.host].vsctl("--if-exists", "del-port", "br-int", vm.tap)
+        for process in self._vlans.pop(vm.namespace, []):
+            process.kill()
+            process.wait(10)
         ip("netns", "del", vm.namespace)
         del self._machines[vm.namespace]
 
@@ -218,12 +237,17 @@ class Fabric:
         name = self._names[number]
         address = f"{CONTROLLER.rpartition('.')[0]}.{FIRST_HOST + number}"
         hypervisor = stack.enter_context(Hypervisor(name, address, self._directory / name))
+        self._attach(name)
+        hypervisor.start()
+        return hypervisor
+
+    @staticmethod
+    def _attach(name: str) -> None:
+        """A network card on the underlay, for a namespace."""
         ip("link", "add", f"to-{name}", "type", "veth", "peer", "name", UNDERLAY, "netns", name)
         ip("link", "set", f"to-{name}", "master", UNDERLAY, "up")
         ip("link", "set", UNDERLAY, "up", namespace=name)
         software_checksums(UNDERLAY, name)
-        hypervisor.start()
-        return hypervisor
 
     @staticmethod
     def _configure(vm: Vm, gateway: str | None) -> None:

@@ -56,11 +56,11 @@ class Hypervisor:
             run("ovsdb-tool", "create", str(self.directory / "conf.db"), SCHEMA)
         self._start_database()
         self.start_switch()
-        self._add_bridges()
 
     def start_switch(self) -> None:
-        """Starts the switch alone, as after `kill_switch`."""
+        """Starts the switch alone, as after `kill_switch`; the bridges' own devices went with the old one."""
         self._spawn("ovs-vswitchd", "--disable-system", f"unix:{self._database}")
+        self._add_bridges()
 
     def kill_switch(self) -> None:
         """SIGKILL to the switch; its database stays."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.commands import in_namespace, run
 from lab.controller import OpenDaylight
 from lab.fabric import Fabric, NoControl, Vm
 from standins.opendaylight.exchanges import (
@@ -14,12 +15,14 @@ from standins.opendaylight.exchanges import (
     NETWORKS,
     PORTS,
     SUBNETS,
+    TRUNKS,
     Body,
     bgpvpn,
     network,
     port,
     put,
     subnet,
+    trunk,
 )
 from standins.opendaylight.playing import DRAFT02, Player
 
@@ -74,13 +77,28 @@ class Tenant:
         self._put(BGPVPNS + key("vpn", number), named)
 
     def machine(self, net: Net, host: str) -> Vm:
+        port_id, mac, address = self._port(net, host)
+        return self._fabric.plug(port_id, mac, f"{address}/24", host)
+
+    def subport(self, vm: Vm, net: Net, vlan: int) -> Vm:
+        port_id, mac, address = self._port(net, vm.host)
+        sub_port = {
+            "port-id": port_id,
+            "segmentation-type": "neutron-networks:network-type-vlan",
+            "segmentation-id": vlan,
+        }
+        self._put(TRUNKS + key("trunk", vlan), trunk(key("trunk", vlan), vm.port_id, sub_port))
+        return self._fabric.tag(vm, vlan, port_id, mac, f"{address}/24")
+
+    def _port(self, net: Net, host: str) -> tuple[str, str, str]:
+        """Writes a port; returns its key, hardware address and address."""
         self._machines += 1
         last = 10 + self._machines
         address, mac, port_id = f"10.{net.number}.0.{last}", f"fa:16:3e:00:01:{last:02x}", key("port", last)
         fixed = [{"subnet-id": net.subnet_id, "ip-address": address}]
         bound = {"neutron_binding__host_id": host}
         self._put(PORTS + port_id, port(port_id, network_id=net.id, mac_address=mac, fixed_ips=fixed, **bound))
-        return self._fabric.plug(port_id, mac, f"{address}/24", host)
+        return port_id, mac, address
 
     def _put(self, path: str, body: Body) -> None:
         answer = self._player.send(put(path, path, body))
@@ -99,8 +117,12 @@ class Two:
 
 
 @pytest.fixture(scope="module")
-def two(fabric: Fabric, opendaylight: OpenDaylight) -> Two:
-    tenant = Tenant(opendaylight, fabric)
+def tenant(fabric: Fabric, opendaylight: OpenDaylight) -> Tenant:
+    return Tenant(opendaylight, fabric)
+
+
+@pytest.fixture(scope="module")
+def two(tenant: Tenant) -> Two:
     first, second, third = tenant.network(1), tenant.network(2), tenant.network(3)
     tenant.vpn(1, first, second)
     tenant.vpn(2, third)
@@ -149,7 +171,32 @@ def test_a_machine_that_is_unplugged_is_silent_and_answers_on_its_new_host(fabri
     fabric.unplug(moved)
 
 
-@pytest.mark.timeout(600)
+def test_a_vlan_is_a_card_of_its_own(fabric: Fabric, two: Two, tenant: Tenant):
+    tagged = tenant.subport(two.here, Net(2), vlan=100)
+
+    assert fabric.ping(tagged, str(two.routed.address.ip))
+
+
+def test_a_gateway_on_the_underlay(fabric: Fabric, two: Two):
+    gateway = fabric.node("gateway", "192.0.2.50")
+
+    run(*in_namespace(gateway, "ping", "-c", "1", "-W", "5", fabric.hypervisors[two.here.host].address))
+
+
+def test_packets_go_on_when_a_switch_was_killed_and_started(fabric: Fabric, two: Two):
+    address, switch = str(two.routed.address.ip), fabric.hypervisors[two.here.host]
+    assert fabric.ping(two.here, address)
+
+    switch.kill_switch()
+    assert not fabric.ping(two.here, address, 1.0)
+    switch.start_switch()
+    after = fabric.answers_after(two.here, address)
+
+    print(f"pings again {after} s after the switch started")
+    assert after is not None
+
+
+@pytest.mark.timeout(900)
 def test_packets_go_on_while_opendaylight_restarts(fabric: Fabric, opendaylight: OpenDaylight, two: Two):
     address = str(two.routed.address.ip)
     assert fabric.ping(two.here, address)

@@ -192,6 +192,22 @@ def vpn_interface(name: str = PORT, **changed: Any) -> Body:
     )
 
 
+def trunk(key: str, parent: str, *sub_ports: Body) -> Body:
+    """A Neutron trunk over a port."""
+    return _one(
+        "neutron:trunk",
+        {
+            "uuid": key,
+            "name": "gluon:trunk1",
+            "tenant-id": TENANT,
+            "admin-state-up": True,
+            "port-id": parent,
+            "sub-ports": list(sub_ports),
+        },
+        {},
+    )
+
+
 def vlan_interface(name: str, **changed: Any) -> Body:
     """An interface that carries VLANs."""
     return _one(
@@ -604,22 +620,7 @@ TRUNKED = Scenario(
         *MADE,
         put("port of the VLAN", PORTS + PORT_2, port(PORT_2, 6)),
         get("its interface", INTERFACES + PORT_2, until=200),
-        put(
-            "trunk",
-            TRUNKS + TRUNK,
-            {
-                "neutron:trunk": [
-                    {
-                        "uuid": TRUNK,
-                        "name": "gluon:trunk1",
-                        "tenant-id": TENANT,
-                        "admin-state-up": True,
-                        "port-id": PORT,
-                        "sub-ports": [SUBPORT],
-                    }
-                ]
-            },
-        ),
+        put("trunk", TRUNKS + TRUNK, trunk(TRUNK, PORT, SUBPORT)),
         get("trunk there", TRUNKS + TRUNK),
         get("the parent's interface", INTERFACES + PORT, stays=HAPPENS),
         get("the subport's interface", INTERFACES + PORT_2),

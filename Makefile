@@ -30,7 +30,7 @@ test: $(READY) lint ## Every check and every test, but for those of chaos, of th
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_chaos.py --ignore tests/opendaylight
 
 .PHONY: test-odl
-test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 1.2 GB), in a network of its own
+test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 0.8 GB), in a network of its own
 	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 900
 
 .PHONY: lint

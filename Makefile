@@ -38,7 +38,7 @@ test-standins: $(READY) ## The OpenDaylight backend on a stand-in of each releas
 	$(BIN)/pytest --numprocesses 3 --dist loadfile -m opendaylight --timeout 300
 
 .PHONY: test-odl
-test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 1.2 GB), in a network of its own
+test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 0.8 GB), in a network of its own
 	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 900
 
 .PHONY: lint

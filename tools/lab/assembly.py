@@ -132,7 +132,7 @@ def _alone(home: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _make(whole: Path, say: Callable[[str], None]) -> None:
     """Makes it beside, and moves it to its name when it is whole: a name is a promise."""
     started = time.monotonic()
-    say(f"Getting OpenDaylight Neon with netvirt into {whole}: some minutes and 1.2 GB, once")
+    say(f"Getting OpenDaylight Neon with netvirt into {whole}: some minutes and 0.8 GB, once")
     for left in whole.parent.glob("*.partial"):
         shutil.rmtree(left)
     partial = whole.with_suffix(".partial")

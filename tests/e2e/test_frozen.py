@@ -167,7 +167,7 @@ def test_a_call_of_an_old_leader_that_ends_late_is_undone(tmp_path: Path, record
             assert get(client, f"/ports/{marker}")["vif_type"] == "ovs"
             until(lambda: recording.account().hosts == {marker: ["h1"]}, "what was done late is undone")
             until(lambda: dump(stack.etcd, "/shim/SimServer/late/") == {}, "no note is left")
-            assert {key for _, key in recording.account().objects} == {marker}
+            until(lambda: {key for _, key in recording.account().objects} == {marker}, "nothing else is left")
             fences = [entry.fence for entry in recording.entries() if entry.pid == second.pid]
             assert fences == sorted(fences)
             assert all(entry.fence < fences[0] for entry in recording.entries() if entry.pid == first.pid)

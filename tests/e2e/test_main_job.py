@@ -82,8 +82,8 @@ def test_a_port_is_created_bound_moved_unbound_and_deleted(tmp_path: Path) -> No
         of_vpn = {f"VpnService/{vpn.vpn}", f"VpnAfConfig/{ROUTE_TARGET}"}
         members = {f"VpnBinding/{port}" for port in vpn.ports}
         vpn.wait_quiet(of_ports | of_vpn)
+        until(lambda: vpn.wanted().keys() == of_ports | of_vpn | members, "everything is published")
         published = vpn.wanted()
-        assert published.keys() == of_ports | of_vpn | members
         assert published[f"VpnBinding/{first}"] == {
             "interface_id": first,
             "service_id": vpn.vpn,

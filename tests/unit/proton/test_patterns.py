@@ -126,3 +126,11 @@ def test_a_list_repeats_an_item_where_the_model_says_so():
     assert accepts(chain, f"{function},{function}")
     agree([targets], "65000:1,65000:1")
     assert not accepts(targets, "65000:1,65000:1")
+
+
+UUIDS = catalog.load(["test"])["test"].objects["Sample"].attributes["a_uuid_list"]
+
+
+@given(uuids=st.lists(st.uuids(), min_size=1, max_size=9, unique=True), hyphens=st.booleans())
+def test_as_many_uuids_as_fit_with_their_hyphens(uuids, hyphens):
+    agree([UUIDS], ",".join(str(each) if hyphens else each.hex for each in uuids))

@@ -101,6 +101,8 @@ _IP = {
         "ipv6": f"{_UNICAST_V6}|{_MULTICAST_V6}",
     },
 }
+UUID_LENGTH = 36
+"""As it is kept, with hyphens."""
 _DIFFERENT = r"(?!(?:.*,)?([^,]+)(?:,.*)?,\1(?:,|$))"
 """No item of a list stands in it twice."""
 
@@ -112,8 +114,15 @@ def of(attribute: Attribute) -> str:
     single = _single(attribute.format.removesuffix("-list"), attribute.address)
     if single and attribute.is_list:
         different = "" if attribute.repeats else _DIFFERENT
-        return f"{different}(?:{single})(?:,(?:{single}))*"
+        return f"{different}(?:{single})(?:,(?:{single})){_repetitions(attribute)}"
     return single
+
+
+def _repetitions(attribute: Attribute) -> str:
+    """How many items may follow the first; a UUID without hyphens is shorter than as it is kept."""
+    if attribute.format != "uuid-list" or attribute.length is None:
+        return "*"
+    return f"{{0,{max((attribute.length + 1) // (UUID_LENGTH + 1) - 1, 0)}}}"
 
 
 def _single(format_name: str, kind: str) -> str:

@@ -285,7 +285,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop_timer()
             self._door.is_idle(self)
             if self.timeout_keep_alive_task is None:
-                # The rest of a request came after its answer; uvicorn would keep the connection for ever.
+                # The rest of a request came after its answer; uvicorn would keep the connection without end.
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )

@@ -83,7 +83,7 @@ class Netvirt:
             return self._changed.wait_for(lambda: not self._jobs, timeout)
 
     def restart(self) -> None:
-        """Begins anew with what the configuration holds, as after a start of the controller."""
+        """Begins again with what the configuration holds, as after a start of the controller."""
         with self._changed:
             self._jobs.clear()
             self._late.clear()
@@ -468,7 +468,7 @@ def _with_distinguishers(instance: Entry, distinguishers: tuple[str, ...]) -> En
     holder = instance.get(name, instance)
     added = tuple(dict.fromkeys((*holder.get("route-distinguisher", ()), *distinguishers)))
     extended = {**holder, "route-distinguisher": added}
-    # The family is built anew, its defaults spelled out.
+    # The family is built again, its defaults spelled out.
     defaults = {"vpn-frr": False, "traffic-statistics": False}
     return {**instance, name: {**extended, **defaults}} if name in instance else extended
 

@@ -185,7 +185,7 @@ class StandIn:
         self._close()
 
     def start(self) -> None:
-        """Runs again, and netvirt makes its operational data anew from the configuration."""
+        """Runs again, and netvirt makes its operational data again from the configuration."""
         if self._server is None:
             self._restart()
             self._listen(self.port)

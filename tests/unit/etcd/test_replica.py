@@ -213,7 +213,7 @@ def test_a_delete_of_a_response_that_broke_off_is_not_handed_on_again() -> None:
     listed(replica, 5, Event(b"p/a", b"1", 4), Event(b"p/b", b"1", 5))
     put, delete, more = Event(b"p/a", b"2", 6), Event(b"p/b", None, 7), Event(b"p/a", b"3", 8)
     assert list(replica.watched([put, delete], complete=False)) == [put, delete]
-    # The watch begins anew, and etcd cuts its responses in another way.
+    # The watch begins again, and etcd cuts its responses in another way.
     assert list(replica.watched([put], complete=True)) == []
     assert (replica.resume, replica.landmark) == (6, Landmark(b"p/a", 6, 6))
     assert list(replica.watched([delete, more], complete=True)) == [more]

@@ -168,7 +168,7 @@ class OpenDaylightBackend(Backend):
     async def inventory(self) -> list[Held]:
         """All that has a mark of ours.
 
-        It is asked anew for its models: one that is starting answers 404 to everything.
+        It is asked again for its models: one that is starting answers 404 to everything.
         """
         odl = await self._session.find()
         held = await holding.read(odl.restconf, odl.speech, self._settings.mode)

@@ -94,7 +94,7 @@ class Connection:
         raise AssertionError("the last attempt returns")
 
     async def _in_turn(self, alone: bool, once: Callable[[], Awaitable[Any]]) -> Any:  # noqa: FBT001
-        """Waits for its turn, for as long as a few silent requests would take, and not for ever."""
+        """Waits for its turn, for as long as a few silent requests would take, and no longer."""
         turn = self._single if alone else self._turns
         try:
             async with asyncio.timeout(self._settings.timeout * _QUEUE_TIMEOUTS):

@@ -65,7 +65,7 @@ class Session:
         return self._odl
 
     async def find(self) -> Odl:
-        """The same, asked anew."""
+        """The same, asked again."""
         async with self._finding:
             return await self._find()
 

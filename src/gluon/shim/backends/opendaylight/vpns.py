@@ -155,7 +155,7 @@ class Vpns(abc.ABC):
             await self.sweep(left)
 
     async def _join_surely(self, member: Member, held: Body | None) -> None:
-        """Writes it; a port of which netvirt makes nothing is made anew.
+        """Writes it; a port of which netvirt makes nothing is made again.
 
         Such a port had come before its network, or somebody has deleted by hand what netvirt made of it.
         """

@@ -115,6 +115,8 @@ def test_a_model_alone_makes_a_proton(running: Running) -> None:
             ("mirror-create", "--id", mirror, "--source", socket, "--filters", '{"vlan": 7}', *owner),
         ],
     )
+    names = {f"Socket/{socket}", f"Wire/{socket}", f"Bridge/{bridge}", f"Member/{socket}", f"Mirror/{mirror}"}
+    until(lambda: names <= running.wanted("lab-bridge").keys(), "all of it is published")
     wanted = running.wanted("lab-bridge")
     assert wanted[f"Socket/{socket}"]["speed"] == 25
     assert wanted[f"Wire/{socket}"]["port_id"] == socket
@@ -209,12 +211,13 @@ def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
     chain = Chain()
     for commands in chain.creates():
         running.run_together("ietf-sfc", [(*command, "--tenant_id", TENANT) for command in commands])
-    wanted = running.wanted("ietf-sfc")
-    assert {name.partition("/")[0] for name in wanted} == {
+    types = {
         "Port", "Interface", "ServiceFunction", "ServiceFunctionForwarder", "SfDataPlaneLocator", "SffDataPlaneLocator",
         "SffSfBinding", "SclSffBinding", "ServiceFunctionClassifier", "ServiceFunctionChain", "ServiceFunctionPath",
         "ServicePathHop",
     }  # fmt: skip
+    until(lambda: {name.partition("/")[0] for name in running.wanted("ietf-sfc")} == types, "all of it is published")
+    wanted = running.wanted("ietf-sfc")
     located = {f"SfDataPlaneLocator/{chain.ports[0]}", f"SffDataPlaneLocator/{chain.ports[1]}"}
     until(lambda: running.applied("ietf-sfc").keys() == wanted.keys() - located, "all but the locators is applied")
 

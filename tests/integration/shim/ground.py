@@ -232,7 +232,8 @@ class Ground:
         """Every callback that did something, in order."""
         if not self.journal_file.exists():
             return []
-        return [json.loads(line) for line in self.journal_file.read_text().splitlines()]
+        whole = self.journal_file.read_text().rpartition("\n")[0]  # a line may be half written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def called(self) -> Counter[tuple[str, str]]:
         """How often each callback was made for each key."""

@@ -16,6 +16,7 @@ from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY, AppliedRecord, PortAnswer, WantedBinding
 from gluon.schema.types import Base, Proton
+from gluon.shim.state.claims import Claims
 from gluon.shim.state.model import Model, Object, names_of
 
 
@@ -60,6 +61,8 @@ class State:
         """Records whose deletion the brake holds back; see `hold_all_absent` for the other way."""
         self.hold_all_absent = False
         """Nothing that is merely absent from etcd is deleted: it may still come."""
+        self.claims = Claims(proton)
+        """What only one object of a type can have, and which objects have it, or are to have it."""
         self._attempted = Model(proton)
         self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
         self._hosts: dict[ObjectKey, set[str]] = {}
@@ -101,6 +104,10 @@ class State:
         """The objects that name this one at the backend, or may do so."""
         return {*self.applied.referrers(key), *self._attempted.referrers(key)}
 
+    def attempted(self, key: ObjectKey) -> Object | None:
+        """The object as a call that may have been made would have it; None: there was none."""
+        return self._attempted.find(key)
+
     def as_bound(self, port: ObjectKey, host: str) -> Object:
         """The port as it was, or may have been, bound on the host."""
         record = self.records[keys.binding(port, host)]
@@ -135,7 +142,7 @@ class State:
             self._wish(obj, token, inactive)
         if before is None or before.attributes != obj.attributes or wishes_before.keys() != self.wishes(obj.id).keys():
             concerned |= self._all_dependents(obj.id)
-        return concerned
+        return self._with_rivals(concerned | self._reclaim(obj.id))
 
     def _wish(self, port: Object, token: str, inactive: Iterable[WantedBinding]) -> None:
         wishes: dict[str, Wish] = {}
@@ -168,15 +175,16 @@ class State:
         concerned = {key, *self._all_dependents(key)}
         self.desired = self.desired.lacking(key)
         self._wishes.pop(key, None)
-        return concerned
+        return self._with_rivals(concerned | self._reclaim(key))
 
     # -- what was applied --------------------------------------------------------------------
 
     def record(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         """The backend has the object as recorded; None: it does not have it."""
         if keys.is_binding(key):
-            return self._record_binding(key, record)
-        return self._unapply(key) if record is None else self._apply(key, record)
+            return self._with_rivals(self._record_binding(key, record))
+        concerned = self._unapply(key) if record is None else self._apply(key, record)
+        return self._with_rivals(concerned | self._reclaim(key))
 
     def _record_binding(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         port, host = keys.port_and_host(key)
@@ -274,9 +282,22 @@ class State:
 
     def _handed_over(self, port: ObjectKey, before: PortAnswer, after: PortAnswer) -> set[ObjectKey]:
         """A service binding has to go before the unbind of a port that another controller took over."""
-        return {port} if _owners(before) == _owners(after) else {port, *self._all_dependents(port)}
+        if _owners(before) == _owners(after):
+            return {port}
+        return self._with_rivals({port, *self._all_dependents(port)})
 
     # -- who is concerned --------------------------------------------------------------------
+
+    def _reclaim(self, key: ObjectKey) -> set[ObjectKey]:
+        """Notes what the object claims now; returns who may have what it claims no more."""
+        if not self.proton.objects[key.object].unique:
+            return set()
+        models = (self.desired, self.applied, self._attempted)
+        return self.claims.update(key, (found.attributes for model in models if (found := model.find(key))))
+
+    def _with_rivals(self, concerned: set[ObjectKey]) -> set[ObjectKey]:
+        """These, and those that claim the same as one of them: only one of each can be applied."""
+        return self.claims.around(concerned) if self.claims else concerned
 
     def _dependents(self, key: ObjectKey) -> set[ObjectKey]:
         desired, applied = self.desired.referrers(key), self.applied.referrers(key)

@@ -77,7 +77,7 @@ class Wait(Struct, frozen=True):
 class Hold(enum.StrEnum):
     """What another object makes of values that only one can have; completes `waits for <it>, which ...`."""
 
-    KEEPS = "has the same {} and only one can have that"
+    KEEPS = "has the same {}: only one can have that"
     """The backend has it, or may have it, with them, and that is as it is wanted."""
     COMES_FIRST = "is to have the same {} and comes first: only one can have that"
     """Neither is at the backend with them."""

@@ -70,7 +70,7 @@ def _to_wait_for(obj: Object, rule: Unique, state: State, identity: Identity) ->
     """Those that have yet to give up what the object is to have, or to get it before the object."""
     wanted = {rival.id: rival for rival in _wanted_rivals(obj, rule, state, identity)}
     for key in state.claims.rivals(obj.id, rule):
-        if key not in wanted and any(_clash(told, obj, rule, state) for told in _told(key, state)):
+        if key not in wanted and any(_clash(told, obj, rule, state) for told in state.told(key)):
             yield Taken(key, rule.words, Hold.YIELDS)
     if _standing(obj, rule, state) is _Standing.HAS_NOT:
         # The first will do: the others come after it as well.  One that can't come at all is not waited for.
@@ -101,13 +101,8 @@ def _standing(obj: Object, rule: Unique, state: State) -> _Standing:
         loosens = rule.is_excepted(obj.attributes) or not rule.is_excepted(applied.attributes)
         if loosens and object_type.claim(rule, applied.attributes) == claim:
             return _Standing.HAS
-    may_have = any(object_type.claim(rule, told.attributes) == claim for told in _told(obj.id, state))
+    may_have = any(object_type.claim(rule, told.attributes) == claim for told in state.told(obj.id))
     return _Standing.MAY_HAVE if may_have else _Standing.HAS_NOT
-
-
-def _told(key: ObjectKey, state: State) -> list[Object]:
-    """How the backend has, or may have, the object."""
-    return [told for told in (state.applied.find(key), state.attempted(key)) if told is not None]
 
 
 def _clash(one: Object, other: Object, rule: Unique, state: State) -> bool:

@@ -258,8 +258,13 @@ class Reconciler:
         return False
 
     async def _claim(self, call: Call, claim: Writes) -> bool:
-        if await self._write(claim):
-            return True
+        if not call.callback.removes:
+            self.state.announce(call.object)
+        try:
+            if await self._write(claim):
+                return True
+        finally:
+            self.wake(self.state.announced(call.object.id))
         log.info("%s: another controller was faster", call)
         self.attempts.forget(call)
         return False

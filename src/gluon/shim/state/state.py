@@ -64,6 +64,7 @@ class State:
         self.claims = Claims(proton)
         """What only one object of a type can have, and which objects have it, or are to have it."""
         self._attempted = Model(proton)
+        self._announced: dict[ObjectKey, Object] = {}
         self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
         self._hosts: dict[ObjectKey, set[str]] = {}
         self._answers: dict[ObjectKey, HeldAnswer] = {}
@@ -104,9 +105,10 @@ class State:
         """The objects that name this one at the backend, or may do so."""
         return {*self.applied.referrers(key), *self._attempted.referrers(key)}
 
-    def attempted(self, key: ObjectKey) -> Object | None:
-        """The object as a call that may have been made would have it; None: there was none."""
-        return self._attempted.find(key)
+    def told(self, key: ObjectKey) -> list[Object]:
+        """How the backend has the object, may have it, or is about to be told of it."""
+        found = (self.applied.find(key), self._attempted.find(key), self._announced.get(key))
+        return [obj for obj in found if obj is not None]
 
     def as_bound(self, port: ObjectKey, host: str) -> Object:
         """The port as it was, or may have been, bound on the host."""
@@ -185,6 +187,21 @@ class State:
             return self._with_rivals(self._record_binding(key, record))
         concerned = self._unapply(key) if record is None else self._apply(key, record)
         return self._with_rivals(concerned | self._reclaim(key))
+
+    def announce(self, obj: Object) -> None:
+        """A call is about to be recorded that gives the object these values.
+
+        Writing that down takes a moment, in which no other object may begin to get what only one can have.
+        """
+        if self.proton.objects[obj.type].unique:
+            self._announced[obj.id] = obj
+            self._reclaim(obj.id)
+
+    def announced(self, key: ObjectKey) -> set[ObjectKey]:
+        """The call is recorded by now, or is not going to be made."""
+        if self._announced.pop(key, None) is None:
+            return set()
+        return self._with_rivals({key} | self._reclaim(key)) - {key}
 
     def _record_binding(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         port, host = keys.port_and_host(key)
@@ -292,8 +309,9 @@ class State:
         """Notes what the object claims now; returns who may have what it claims no more."""
         if not self.proton.objects[key.object].unique:
             return set()
-        models = (self.desired, self.applied, self._attempted)
-        return self.claims.update(key, (found.attributes for model in models if (found := model.find(key))))
+        desired = self.desired.find(key)
+        forms = (*self.told(key), desired) if desired is not None else self.told(key)
+        return self.claims.update(key, [obj.attributes for obj in forms])
 
     def _with_rivals(self, concerned: set[ObjectKey]) -> set[ObjectKey]:
         """These, and those that claim the same as one of them: only one of each can be applied."""

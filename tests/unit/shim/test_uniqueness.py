@@ -48,7 +48,7 @@ objects:
   Pointer:
     extends: BaseObject
     api: {name: pointer}
-    attributes: {to: {type: Service}}
+    attributes: {to: {type: string, format: uuid-list, references: Service, length: 255}}
 """
 
 OWN = parse_proton("own.yaml", MODEL, lambda _: (SHIPPED / "base.yaml").read_text(encoding="utf-8"))
@@ -352,6 +352,28 @@ def test_what_is_held_back_is_said_once_and_over_when_the_other_goes(caplog: pyt
         virtual_time.run(check())
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert [f"{B.id} is not applied: it waits for {A.id}" in warning for warning in warnings] == [True]
+
+
+def test_the_one_that_closes_a_circle_wakes_the_one_that_breaks_it() -> None:
+    """The pointer's change is the last event, and concerns neither of the two services."""
+    old, new, pointer = (name(*each, OWN) for each in (("Service", 1), ("Service", 2), ("Pointer", 1)))
+
+    async def check() -> None:
+        async with World(OWN, seed=1) as world:
+            world.want(old, values("Service", 1, OWN, code="x"))
+            world.want(pointer, values("Pointer", 1, OWN, to=old.key))
+            await world.settle()
+            world.want(old, None)
+            world.want(new, values("Service", 2, OWN, code="x"))
+            await world.settle()
+            assert set(world.backend.objects) == {old, pointer}
+            world.calls.clear()
+            world.want(pointer, values("Pointer", 1, OWN, to=new.key))
+            await world.settle()
+            world.check()
+            assert world.calls == [f"modify_service {new}", f"modify_object {pointer}", f"delete_service {old}"]
+
+    virtual_time.run(check())
 
 
 # -- in any order ------------------------------------------------------------------------------------

@@ -105,13 +105,15 @@ class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         The values need not be checked: an object with one that none can have is like no other.
         """
         found = rule.claim(values)
-        if found is None or any(isinstance(value, dict | list) for value in found):
+        if found is None:
             return None
         attributes = self.attributes
         try:
-            return tuple(attributes[name].spellings(value)[0] for name, value in zip(rule.unique, found, strict=True))
-        except Mismatch:
+            claim = tuple(attributes[name].spellings(value)[0] for name, value in zip(rule.unique, found, strict=True))
+            hash(claim)
+        except (Mismatch, TypeError):
             return None
+        return claim
 
     def clash(self, rule: Unique, one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
         """Whether the rule does not allow two objects with these values beside each other."""

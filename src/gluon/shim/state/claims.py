@@ -70,19 +70,19 @@ class Claims:
         before, after = self._claims.get(key, ()), _claims(self._types[key.object], told)
         if before == after:
             return set()
-        released = {other for claim in before if claim not in after for other in self._against(claim)} - {key}
         if after:
             self._claims[key] = after
         else:
             del self._claims[key]
         for claim in after:
             if claim not in before:
-                self._holders[claim] = (*self._holders.get(claim, ()), key)
+                self._add(claim, key)
+        released: set[ObjectKey] = set()
         for claim in before:
             if claim not in after:
+                released.update(self._against(claim))
                 self._remove(claim, key)
-        for values in {claim.values for claim in (*before, *after)}:
-            self._judge(values)
+        released.discard(key)
         return released
 
     def _against(self, claim: _Claim) -> tuple[ObjectKey, ...]:
@@ -90,17 +90,22 @@ class Claims:
         exclusive = self._holders.get(_Claim(claim.values, excepted=False), ())
         return exclusive if claim.excepted else exclusive + self._holders.get(_Claim(claim.values, excepted=True), ())
 
+    def _add(self, claim: _Claim, key: ObjectKey) -> None:
+        self._holders[claim] = (*self._holders.get(claim, ()), key)
+        self._judge(claim.values)
+
     def _remove(self, claim: _Claim, key: ObjectKey) -> None:
         left = tuple(holder for holder in self._holders[claim] if holder != key)
         if left:
             self._holders[claim] = left
         else:
             del self._holders[claim]
+        self._judge(claim.values)
 
     def _judge(self, values: _Values) -> None:
         """Notes whether the values are contested; many that are all excepted don't contest them."""
-        exclusive = _Claim(values, excepted=False)
-        if exclusive in self._holders and len(self._against(exclusive)) > 1:
+        exclusive = self._holders.get(_Claim(values, excepted=False), ())
+        if exclusive and len(exclusive) + len(self._holders.get(_Claim(values, excepted=True), ())) > 1:
             self._contested.add(values)
         else:
             self._contested.discard(values)

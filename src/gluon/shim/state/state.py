@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY, AppliedRecord, PortAnswer, WantedBinding
-from gluon.schema.types import Base, Proton
+from gluon.schema.types import Base, Proton, Value
 from gluon.shim.state.claims import Claims
 from gluon.shim.state.model import Model, Object, names_of
 
@@ -185,8 +185,11 @@ class State:
         """The backend has the object as recorded; None: it does not have it."""
         if keys.is_binding(key):
             return self._with_rivals(self._record_binding(key, record))
+        before = self.records.get(key)
         concerned = self._unapply(key) if record is None else self._apply(key, record)
-        return self._with_rivals(concerned | self._reclaim(key))
+        if before is None or record is None or _gives_otherwise(before, record):
+            concerned |= self._reclaim(key)
+        return self._with_rivals(concerned)
 
     def announce(self, obj: Object) -> None:
         """A call is about to be recorded that gives the object these values.
@@ -195,13 +198,16 @@ class State:
         """
         if self.proton.objects[obj.type].unique:
             self._announced[obj.id] = obj
-            self._reclaim(obj.id)
+            if self.desired.find(obj.id) is not obj:  # Else it claims that already.
+                self._reclaim(obj.id)
 
     def announced(self, key: ObjectKey) -> set[ObjectKey]:
         """The call is recorded by now, or is not going to be made."""
-        if self._announced.pop(key, None) is None:
+        obj = self._announced.pop(key, None)
+        if obj is None:
             return set()
-        return self._with_rivals({key} | self._reclaim(key)) - {key}
+        released = set() if self.desired.find(key) is obj else self._reclaim(key)
+        return self._with_rivals({key} | released) - {key}
 
     def _record_binding(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         port, host = keys.port_and_host(key)
@@ -310,8 +316,11 @@ class State:
         if not self.proton.objects[key.object].unique:
             return set()
         desired = self.desired.find(key)
-        forms = (*self.told(key), desired) if desired is not None else self.told(key)
-        return self.claims.update(key, [obj.attributes for obj in forms])
+        forms: list[Mapping[str, Value]] = [] if desired is None else [desired.attributes]
+        for obj in self.told(key):
+            if obj.attributes not in forms:
+                forms.append(obj.attributes)
+        return self.claims.update(key, forms)
 
     def _with_rivals(self, concerned: set[ObjectKey]) -> set[ObjectKey]:
         """These, and those that claim the same as one of them: only one of each can be applied."""
@@ -342,6 +351,11 @@ def subject(key: ObjectKey) -> ObjectKey:
 def _owners(answer: PortAnswer) -> list[tuple[str, str]]:
     """Which controller has the port on which host, the active one first."""
     return [(host, entry.controller) for host, entry in answer.bindings.items()]
+
+
+def _gives_otherwise(before: AppliedRecord, after: AppliedRecord) -> bool:
+    """Whether the object has, or may have, other values at the backend."""
+    return before.attempt is not after.attempt or before.attributes != after.attributes
 
 
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:

@@ -19,7 +19,7 @@ def next_steps(key: ObjectKey, state: State, identity: Identity) -> list[Step]:
     Of several calls one is made, and then the object is looked at again.
     """
     steps = _steps(key, state, identity)
-    if any(isinstance(step, Taken) and step.may_be_passed for step in steps):
+    if state.claims and any(isinstance(step, Taken) and step.may_be_passed for step in steps):
         ahead = _knot(key, state, identity).ahead()
         if ahead:
             return _steps(key, state, identity, ahead)

@@ -46,8 +46,8 @@ def taken(key: ObjectKey, state: State, identity: Identity, ahead: Collection[Ob
 
 def obstacles(key: ObjectKey, state: State, identity: Identity) -> list[Taken]:
     """All that is in the object's way; only one where that keeps what it has, since nothing can come of the others."""
-    obj = state.desired.find(key)
-    if obj is None or not state.claims.is_contested(key):
+    obj = state.desired.find(key) if state.claims.is_contested(key) else None
+    if obj is None:
         return []
     keeper = _keeper(obj, state, identity)
     if keeper is not None:

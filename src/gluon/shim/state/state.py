@@ -64,6 +64,8 @@ class State:
         self.claims = Claims(proton)
         """What only one object of a type can have, and which objects have it, or are to have it."""
         self._attempted = Model(proton)
+        self._exclusive = frozenset(name for name, each in proton.objects.items() if each.unique)
+        """The types that have a rule of that kind."""
         self._announced: dict[ObjectKey, Object] = {}
         self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
         self._hosts: dict[ObjectKey, set[str]] = {}
@@ -144,7 +146,9 @@ class State:
             self._wish(obj, token, inactive)
         if before is None or before.attributes != obj.attributes or wishes_before.keys() != self.wishes(obj.id).keys():
             concerned |= self._all_dependents(obj.id)
-        return self._with_rivals(concerned | self._reclaim(obj.id))
+        if obj.type in self._exclusive:
+            concerned |= self._reclaim(obj.id)
+        return self._with_rivals(concerned)
 
     def _wish(self, port: Object, token: str, inactive: Iterable[WantedBinding]) -> None:
         wishes: dict[str, Wish] = {}
@@ -177,7 +181,9 @@ class State:
         concerned = {key, *self._all_dependents(key)}
         self.desired = self.desired.lacking(key)
         self._wishes.pop(key, None)
-        return self._with_rivals(concerned | self._reclaim(key))
+        if key.object in self._exclusive:
+            concerned |= self._reclaim(key)
+        return self._with_rivals(concerned)
 
     # -- what was applied --------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ class State:
             return self._with_rivals(self._record_binding(key, record))
         before = self.records.get(key)
         concerned = self._unapply(key) if record is None else self._apply(key, record)
-        if before is None or record is None or _gives_otherwise(before, record):
+        if key.object in self._exclusive and (before is None or record is None or _gives_otherwise(before, record)):
             concerned |= self._reclaim(key)
         return self._with_rivals(concerned)
 
@@ -196,7 +202,7 @@ class State:
 
         Writing that down takes a moment, in which no other object may begin to get what only one can have.
         """
-        if self.proton.objects[obj.type].unique:
+        if obj.type in self._exclusive:
             self._announced[obj.id] = obj
             if self.desired.find(obj.id) is not obj:  # Else it claims that already.
                 self._reclaim(obj.id)
@@ -313,8 +319,6 @@ class State:
 
     def _reclaim(self, key: ObjectKey) -> set[ObjectKey]:
         """Notes what the object claims now; returns who may have what it claims no more."""
-        if not self.proton.objects[key.object].unique:
-            return set()
         desired = self.desired.find(key)
         forms: list[Mapping[str, Value]] = [] if desired is None else [desired.attributes]
         for obj in self.told(key):

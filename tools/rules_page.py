@@ -93,8 +93,9 @@ This page is {made} from the shipped models. [The modelling language](model-lang
 gets such rules, and when they are checked.
 
 A value that is refused is answered 400 (`invalid_attributes`) with these messages in `details`, by attribute. One that
-only one object can have, and another has, is answered 409 (`duplicate`) with the name of that object. An empty string
-means null; of plain text it is a value, and of numbers and booleans it is refused.
+only one object can have, and another has, is answered 409 (`duplicate`) with the name of that object. Where two objects
+in etcd have it all the same, a shim applies one, and `status_reason` of the other names it. An empty string means null;
+of plain text it is a value, and of numbers and booleans it is refused.
 
 Of every object: a UUID is 32 hexadecimal digits, with hyphens or without (RFC 9562). `tenant_id` comes back as it was
 given, as Keystone writes it for instance, and never changes. An object that an attribute names exists, else 409

@@ -30,6 +30,12 @@ def dump(etcd: LocalEtcd, prefix: str) -> dict[str, Any]:
     return {key.decode().removeprefix(prefix): json.loads(value or b"null") for key, value in pairs}
 
 
+def write(etcd: LocalEtcd, key: str, value: Any) -> None:
+    """Writes a value by hand."""
+    data = (base64.b64encode(each.encode()).decode() for each in (key, json.dumps(value)))
+    etcd.call("kv/put", **dict(zip(("key", "value"), data, strict=True)))
+
+
 def wait_until_empty(etcd: LocalEtcd, prefix: str) -> None:
     """Waits until no key begins with the prefix."""
     until(lambda: dump(etcd, prefix) == {}, f"{prefix} is empty")

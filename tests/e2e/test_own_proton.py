@@ -13,7 +13,7 @@ import pytest
 from gluon.testing.stack import LocalStack
 from gluon.testing.waiting import until
 
-from .observing import MAC, TENANT, api, dump, get, protonclient, wait_until_empty
+from .observing import MAC, TENANT, api, create, dump, get, protonclient, status, wait_until_empty, write
 
 MODEL = """
 file_version: "1.0"
@@ -235,3 +235,44 @@ def test_ietf_sfc_goes_through_all_of_it(running: Running) -> None:
             assert client.delete(path).status_code == 204
     running.assert_empty("ietf-sfc")
     running.assert_called(f"delete_service {chain.forwarder}")
+
+
+def test_what_only_one_can_have_is_not_given_to_a_second_that_was_written_by_hand(running: Running) -> None:
+    with api(running.stack, "ietf-sfc") as client:
+        forwarder = create(client, "servicefunctionforwarders", ip_mgmt_address="192.0.2.2")["id"]
+        functions = [create(client, "servicefunctions", type="firewall")["id"] for _ in range(2)]
+        first, second = (
+            create(client, "sffsfbindings", service_function_forwarder=forwarder, service_function=function)["id"]
+            for function in functions
+        )
+        until(lambda: f"SffSfBinding/{second}" in running.applied("ietf-sfc"), "both are applied")
+        written = {**running.wanted("ietf-sfc")[f"SffSfBinding/{second}"], "service_function": functions[0]}
+        told = len(running.callbacks())
+        write(running.stack.etcd, f"/proton/ietf-sfc/SffSfBinding/{second}", written)
+        why = (
+            f"waits for ietf-sfc/SffSfBinding/{first}, which has the same service_function_forwarder and "
+            "service_function: only one can have that"
+        )
+
+        def held() -> dict[str, str]:
+            return dict(status(running.stack.shim)["protons"]["ietf-sfc"]["held_objects"])
+
+        until(lambda: held() == {f"ietf-sfc/SffSfBinding/{second}": why}, "it is held back, and why")
+        path = f"/sffsfbindings/{second}"
+        until(lambda: why in (get(client, path)["status_reason"] or ""), "the API says why")
+        assert len(running.callbacks()) == told
+        assert running.stack.shim.log.count(why) == 1
+
+        assert client.delete(f"/sffsfbindings/{first}").status_code == 204
+        until(
+            lambda: (
+                running.applied("ietf-sfc")[f"SffSfBinding/{second}"]["attributes"]["service_function"] == functions[0]
+            ),
+            "it is applied once the first is gone",
+        )
+        until(lambda: get(client, path)["status_reason"] is None, "there is nothing to say of it any more")
+        assert held() == {}
+        for gone in (path, *(f"/servicefunctions/{key}" for key in functions)):
+            assert client.delete(gone).status_code == 204
+        assert client.delete(f"/servicefunctionforwarders/{forwarder}").status_code == 204
+    running.assert_empty("ietf-sfc")

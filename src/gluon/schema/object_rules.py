@@ -1,7 +1,8 @@
 """The rules between the attributes of an object, and between the objects of one type.
 
-Belongs here: what each kind of rule means, its sentence, and its judgement of one object.  Whether another object
-has the same values is asked of the database, in `gluon.proton.service.uniqueness`.
+Belongs here: what each kind of rule means, its sentence, and its judgement of one object.  Which other object has
+the same values is asked of the database, in `gluon.proton.service.uniqueness`, and of a shim's state, in
+`gluon.shim.plan.uniqueness`.
 """
 
 from __future__ import annotations
@@ -62,6 +63,34 @@ class Unique(Rule, frozen=True, kw_only=True):
         exception = f", unless {self.unless} is true in all of them" if self.unless else ""
         nulls = f"; an unset {_listed(self.nulls_equal, 'or')} counts as a value" if self.nulls_equal else ""
         return f"no two have the same {_listed(self.unique)}{exception}{nulls}"
+
+    @property
+    def words(self) -> str:
+        """The attributes, for people."""
+        return _listed(self.unique)
+
+    def claim(self, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
+        """What an object has so that no other can have it as well.
+
+        Plain text may be empty, which is as good as unset.
+
+        Returns:
+            The values in the order of the attributes, None for one that is unset and counts as a value; None where the
+            object is like no other.
+        """
+        found: list[Value] = []
+        for name in self.unique:
+            value = values.get(name)
+            if value is None or value == "":
+                if name not in self.nulls_equal:
+                    return None
+                value = None
+            found.append(value)
+        return tuple(found)
+
+    def is_excepted(self, values: Mapping[str, Value]) -> bool:
+        """Whether the object may have what others have of which this is true as well."""
+        return bool(self.unless) and values.get(self.unless) is True
 
 
 class Range(Rule, frozen=True, kw_only=True):

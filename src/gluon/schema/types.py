@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from gluon.schema.attribute import Attribute, AttributeType
 from gluon.schema.checks import Value
+from gluon.schema.formats import Mismatch
 from gluon.schema.object_rules import Rule, Unique
 from gluon.schema.subnets import Subnet
 
@@ -97,6 +98,29 @@ class ObjectType(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def unique(self) -> tuple[Unique, ...]:
         """Those of the rules that other objects have to be looked at for."""
         return tuple(rule for rule in self.rules if isinstance(rule, Unique))
+
+    def claim(self, rule: Unique, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
+        """`Unique.claim` with each value in one spelling, so that two objects are alike where these are equal.
+
+        The values need not be checked: an object with one that none can have is like no other.
+        """
+        found = rule.claim(values)
+        if found is None:
+            return None
+        attributes = self.attributes
+        try:
+            claim = tuple(attributes[name].spellings(value)[0] for name, value in zip(rule.unique, found, strict=True))
+            hash(claim)
+        except (Mismatch, TypeError):
+            return None
+        return claim
+
+    def clash(self, rule: Unique, one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+        """Whether the rule does not allow two objects with these values beside each other."""
+        claim = self.claim(rule, one)
+        if claim is None or claim != self.claim(rule, other):
+            return False
+        return not (rule.is_excepted(one) and rule.is_excepted(other))
 
     @property
     def sentences(self) -> tuple[str, ...]:

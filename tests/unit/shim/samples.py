@@ -39,7 +39,7 @@ def values(object_type: str, number: int, proton: Proton = L3VPN, **attributes: 
     if object_type == "VpnAfConfig":
         least["vrf_rt_type"] = "both"
     if object_type == "BGPPeering":
-        least |= {"local_ip_address": "10.0.0.1", "peer_ip_address": "10.0.0.2", "as_number": 65000}
+        least |= {"local_ip_address": "10.0.0.1", "peer_ip_address": f"10.0.1.{number}", "as_number": 65000}
     return {**least, **attributes}
 
 

@@ -35,6 +35,7 @@ from gluon.schema.types import Base
 from gluon.shim.backend import Binding
 from gluon.shim.calls.calling import CallFailed
 from gluon.shim.plan import Call, Callback, Drop, Refresh, next_steps
+from gluon.shim.plan.facts import is_wanted
 from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.reconciler import Pace, Reconciler
 from gluon.shim.reconcile.recorder import Written
@@ -87,6 +88,7 @@ class SimulatedCalls:
         world.claims(call)
         self.wished[call.key] = world.wished(call.object.id)
         self.judge(call)
+        self.judge_values(call)
         await world.pause()
         if world.random.randrange(100) < world.failing:
             world.troubled = True
@@ -136,6 +138,22 @@ class SimulatedCalls:
         problem = getattr(self, f"_judge_{call.callback.partition('_')[0]}")(call, call.object)
         if problem:
             self.complaints.append(f"{call}: {problem}")
+
+    def judge_values(self, call: Call) -> None:
+        """Complains of a call that gives an object what only one can have, and another has and is to keep."""
+        world, obj, known = self._world, call.object, self.objects.get(call.object.id)
+        if world.usurped or call.callback.removes:
+            return
+        type_ = world.proton.objects[obj.type]
+        for rule in type_.unique:
+            if known and type_.claim(rule, known.attributes) == type_.claim(rule, obj.attributes):
+                continue
+            for other in self.objects.values():
+                kept = world.state.desired.find(other.id)
+                if other.type != obj.type or other.id == obj.id or not kept or not is_wanted(kept, world.state, OURS):
+                    continue
+                if all(type_.clash(rule, each.attributes, obj.attributes) for each in (other, kept)):
+                    self.complaints.append(f"{call}: {other.id} has the same {rule.words}, and keeps it")
 
     def _judge_modify(self, call: Call, obj: Object) -> str:
         known = self.objects.get(obj.id)

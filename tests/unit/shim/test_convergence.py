@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gluon.contract.records import WantedBinding
-from gluon.schema import Proton
+from gluon.contract.keys import ObjectKey
+from gluon.contract.records import WantedBinding, decode_attributes
+from gluon.schema import Proton, conform
 
 from . import virtual_time
 from .samples import L3VPN, SFC, name, values
@@ -46,7 +47,11 @@ def port(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def interface(draw: st.DrawFn) -> dict[str, Any]:
-    return {"port_id": name("Port", draw(NUMBERS)).key, "segmentation_id": draw(st.integers(0, 1))}
+    return {
+        "port_id": name("Port", draw(NUMBERS)).key,
+        "segmentation_type": "vlan",
+        "segmentation_id": draw(st.integers(1, 2)),
+    }
 
 
 @st.composite
@@ -65,7 +70,9 @@ ATTRIBUTES = {
         NUMBERS,
         st.sampled_from(["10.0.0.1", "10.0.0.2"]),
     ),
-    "BGPPeering": st.fixed_dictionaries({"as_number": st.integers(1, 2)}),
+    "BGPPeering": st.fixed_dictionaries(
+        {"as_number": st.integers(1, 2), "peer_ip_address": st.sampled_from(["10.0.1.1", "10.0.1.2"])}
+    ),
 }
 OBJECTS = st.sampled_from([*ATTRIBUTES, "Port", "Port", "VpnBinding"])
 
@@ -152,8 +159,16 @@ async def play(world: World, script: list[tuple[Any, ...]]) -> None:
                 await getattr(world, action)()
 
 
+OF_ONE_ALONE = {
+    "Interface": lambda number: {"segmentation_type": "vlan", "segmentation_id": 100 + number},
+    "VpnBinding": lambda number: {"ipaddress": f"10.9.0.{number}"},
+    "BGPPeering": lambda number: {"peer_ip_address": f"10.9.0.{number}"},
+}
+"""Values that no other object has, where only one can have them."""
+
+
 def mend(world: World) -> None:
-    """Makes the end plain: no unreadable value is left, and no list names what is missing.
+    """Makes the end plain: no unreadable value is left, no list names what is missing, and no two have the same.
 
     What such objects are at the backend depends, on purpose, on what they were before.
     """
@@ -163,6 +178,26 @@ def mend(world: World) -> None:
             if object_type == "VpnAfConfig" or found in {b"{", b'{"tenant_id": 5}'}:
                 more = {"service_id": name("VpnService", 1).key} if object_type == "VpnBinding" else {}
                 publish(world, object_type, number, {}, **more)
+    for object_type, more_of in OF_ONE_ALONE.items():
+        for key in duplicates(world, object_type):
+            number = next(number for number in (1, 2) if name(object_type, number) == key)
+            attributes = decode_attributes(world.wanted[key])
+            publish(world, object_type, number, {**attributes, **more_of(number)})
+
+
+def duplicates(world: World, object_type: str) -> list[ObjectKey]:
+    """The objects that are wanted with what only one can have."""
+    type_ = world.proton.objects[object_type]
+    wanted = {
+        key: conform(type_, decode_attributes(value), key.key)
+        for key, value in world.wanted.items()
+        if key.object == object_type
+    }
+    return [
+        key
+        for key, one in wanted.items()
+        if any(type_.clash(rule, one, other) for rule in type_.unique for k, other in wanted.items() if k != key)
+    ]
 
 
 async def empty(world: World) -> None:

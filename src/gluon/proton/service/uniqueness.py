@@ -43,20 +43,20 @@ def refuse_taken(
 
 
 _UNSET: tuple[Value, ...] = (None, "")
-"""Plain text may be empty, which is as good as unset."""
 
 
 def _other(
     tx: Transaction, object_type: ObjectType, key: ObjectKey, rule: Unique, values: Mapping[str, Value]
 ) -> str | None:
     """The key of the first other object that the rule doesn't allow beside this one."""
-    same: dict[str, Value | tuple[Value, ...]] = {}
-    for name in rule.unique:
-        is_set = values[name] is not None and values[name] != ""
-        if not is_set and name not in rule.nulls_equal:
-            return None
-        same[name] = object_type.attributes[name].spellings(values[name]) if is_set else _UNSET
-    if rule.unless and values[rule.unless] is True:
+    claim = rule.claim(values)
+    if claim is None:
+        return None
+    same: dict[str, Value | tuple[Value, ...]] = {
+        name: _UNSET if value is None else object_type.attributes[name].spellings(value)
+        for name, value in zip(rule.unique, claim, strict=True)
+    }
+    if rule.is_excepted(values):
         same[rule.unless] = (False, None)
     primary_key = object_type.primary_key.name
     found = tx.objects(key.proton, key.object).find(same, limit=2)

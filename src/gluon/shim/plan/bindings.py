@@ -9,6 +9,8 @@ The steps of a port are looked at together, since a backend is called for one of
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import AppliedRecord, BindingAnswer, PortAnswer
@@ -25,15 +27,16 @@ from gluon.shim.plan.facts import (
 )
 from gluon.shim.plan.objects import delete, modify, previous
 from gluon.shim.plan.steps import Call, Callback, Drop, HeldBack, InUse, Nothing, Refresh, Step, Wait
+from gluon.shim.plan.uniqueness import taken
 from gluon.shim.state import State, Wish
 
 
-def port_steps(port: ObjectKey, state: State, identity: Identity) -> list[Step]:
-    """The next step of each binding of a port, then the port's own, then its answer's."""
+def port_steps(port: ObjectKey, state: State, identity: Identity, ahead: Collection[ObjectKey] = ()) -> list[Step]:
+    """The next step of each binding of a port, then the port's own, then its answer's; for `ahead` see `modify`."""
     own = own_wishes(port, state, identity)
     hosts = [*own, *sorted(host for host in state.hosts(port) if host not in own)]
-    steps = [_binding_step(port, host, own.get(host), state, identity) for host in hosts]
-    steps.append(_port_step(port, steps, state, identity))
+    steps = [_binding_step(port, host, own.get(host), state, identity, ahead) for host in hosts]
+    steps.append(_port_step(port, steps, state, identity, ahead))
     if not any(isinstance(step, Call | HeldBack) for step in steps):
         steps.append(_answer_step(port, state, identity))
     return steps
@@ -42,7 +45,9 @@ def port_steps(port: ObjectKey, state: State, identity: Identity) -> list[Step]:
 # -- one binding ---------------------------------------------------------------------------------
 
 
-def _binding_step(port: ObjectKey, host: str, wish: Wish | None, state: State, identity: Identity) -> Step:
+def _binding_step(
+    port: ObjectKey, host: str, wish: Wish | None, state: State, identity: Identity, ahead: Collection[ObjectKey]
+) -> Step:
     record = state.records.get(keys.binding(port, host))
     if record is not None and not stays(port, host, state, identity):
         return _unbind(port, host, state, identity)
@@ -50,8 +55,10 @@ def _binding_step(port: ObjectKey, host: str, wish: Wish | None, state: State, i
         return Nothing()
     if record is not None and _is_settled(record, wish):
         return Nothing()
-    return _taken(port, host, state, identity) or Call(
-        Callback.BIND_PORT, wish.port, previous(port, state), token=wish.token, record=keys.binding(port, host)
+    return (
+        _in_use(port, host, state, identity)
+        or taken(port, state, identity, ahead)
+        or Call(Callback.BIND_PORT, wish.port, previous(port, state), token=wish.token, record=keys.binding(port, host))
     )
 
 
@@ -80,7 +87,7 @@ def _is_settled(record: AppliedRecord, wish: Wish) -> bool:
     return record.attributes.get("profile") == wish.port.attributes.get("profile")
 
 
-def _taken(port: ObjectKey, host: str, state: State, identity: Identity) -> Step | None:
+def _in_use(port: ObjectKey, host: str, state: State, identity: Identity) -> Step | None:
     """Who has the port, so that it can't be bound on the host now.
 
     Nobody may have it on a host that is not wanted any more: it is unbound there first.
@@ -101,14 +108,16 @@ def _taken(port: ObjectKey, host: str, state: State, identity: Identity) -> Step
 # -- the port itself -------------------------------------------------------------------------------
 
 
-def _port_step(port: ObjectKey, bindings: list[Step], state: State, identity: Identity) -> Step:
+def _port_step(
+    port: ObjectKey, bindings: list[Step], state: State, identity: Identity, ahead: Collection[ObjectKey]
+) -> Step:
     desired = state.desired.find(port)
     if desired is None or not port_is_ours(desired, state, identity):
         records = [keys.binding(port, host) for host in state.hosts(port)]
         return delete(port, state, records) or Nothing()
     if not all(isinstance(step, Nothing) for step in bindings) or _is_refused(port, state, identity):
         return Nothing()  # What is due for a binding comes first; a bind brings the port along.
-    return modify(port_as_ours(desired, state, identity), state, {}) or Nothing()
+    return modify(port_as_ours(desired, state, identity), state, identity, {}, ahead) or Nothing()
 
 
 def _is_refused(port: ObjectKey, state: State, identity: Identity) -> bool:

@@ -3,7 +3,7 @@
 1. Is the object wanted by this controller?  If not and the backend has it: delete it, once
    nothing applied depends on it.
 2. Is everything there that it depends on?  If not: wait.
-3. Does the backend have it as it is wanted?  If not: modify it.
+3. Does the backend have it as it is wanted?  If not: modify it, unless another object has what only one can have.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from gluon.contract.keys import ObjectKey
 from gluon.schema.types import Base
 from gluon.shim.plan.facts import Identity, is_bound_here, is_certain, is_going, is_held_back, is_wanted
 from gluon.shim.plan.steps import DELETE, MODIFY, Call, HeldBack, Nothing, Step, Wait
+from gluon.shim.plan.uniqueness import taken
 from gluon.shim.state import Object, State
 from gluon.shim.state.model import references
 
 
-def object_step(key: ObjectKey, state: State, identity: Identity) -> Step:
-    """The next step of any object but a port."""
+def object_step(key: ObjectKey, state: State, identity: Identity, ahead: Collection[ObjectKey] = ()) -> Step:
+    """The next step of any object but a port; for `ahead` see `modify`."""
     desired = state.desired.find(key)
     if desired is None or not is_wanted(desired, state, identity):
         return delete(key, state) or Nothing()
     return (
         _unmet(desired, state)
         or _unbound(desired, state, identity)
-        or modify(desired, state, _digests(desired, state))
+        or modify(desired, state, identity, _digests(desired, state), ahead)
         or Nothing()
     )
 
@@ -68,8 +69,18 @@ def _unbound(obj: Object, state: State, identity: Identity) -> Step | None:
     return Wait(port.id, "to be bound")
 
 
-def modify(obj: Object, state: State, digests: dict[str, str]) -> Step | None:
-    """Makes it as it is wanted; None when it is so, for certain."""
+def modify(
+    obj: Object, state: State, identity: Identity, digests: dict[str, str], ahead: Collection[ObjectKey] = ()
+) -> Step | None:
+    """Makes it as it is wanted; None when it is so, for certain.
+
+    Args:
+        obj: as it is wanted.
+        state: what is known.
+        identity: who we are.
+        digests: what it is made with, beside its own attributes.
+        ahead: objects that it goes ahead of, in spite of what they have.
+    """
     record = state.records.get(obj.id)
     if (
         record is not None
@@ -78,7 +89,7 @@ def modify(obj: Object, state: State, digests: dict[str, str]) -> Step | None:
         and record.references == digests
     ):
         return None
-    return Call(MODIFY[obj.base], obj, previous(obj.id, state), digests)
+    return taken(obj.id, state, identity, ahead) or Call(MODIFY[obj.base], obj, previous(obj.id, state), digests)
 
 
 def previous(key: ObjectKey, state: State) -> Object | None:

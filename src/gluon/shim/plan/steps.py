@@ -74,6 +74,34 @@ class Wait(Struct, frozen=True):
         return f"waits for {self.on} {self.why}"
 
 
+class Hold(enum.StrEnum):
+    """What another object makes of values that only one can have; completes `waits for <it>, which ...`."""
+
+    KEEPS = "has the same {}: only one can have that"
+    """The backend has it, or may have it, with them, and that is as it is wanted."""
+    COMES_FIRST = "is to have the same {} and comes first: only one can have that"
+    """Neither is at the backend with them."""
+    YIELDS = "gives up the same {}"
+    """It is to have others, or to be deleted."""
+
+
+class Taken(Struct, frozen=True):
+    """Another object has, or is to have, what only one can have; its change wakes this key."""
+
+    by: ObjectKey
+    attributes: str
+    """Those of the rule, for people."""
+    hold: Hold
+
+    @property
+    def may_be_passed(self) -> bool:
+        """Whether the object may go ahead where the two wait for each other."""
+        return self.hold is not Hold.KEEPS
+
+    def __str__(self) -> str:
+        return f"waits for {self.by}, which {self.hold.format(self.attributes)}"
+
+
 class InUse(Struct, frozen=True):
     """The port is bound, or being bound, by another controller."""
 
@@ -133,4 +161,4 @@ class Drop(Struct, frozen=True):
     port: ObjectKey
 
 
-Step: TypeAlias = Nothing | Wait | InUse | HeldBack | Call | Refresh | Drop
+Step: TypeAlias = Nothing | Wait | Taken | InUse | HeldBack | Call | Refresh | Drop

@@ -23,7 +23,22 @@ from gluon.etcd import EtcdError, FenceBroken, WriteRefused
 from gluon.process import request_id
 from gluon.shim import metrics
 from gluon.shim.calls.calling import BackendCalls, CallFailed
-from gluon.shim.plan import Call, Callback, Drop, HeldBack, Identity, InUse, Refresh, Step, Wait, next_steps, outcome
+from gluon.shim.plan import (
+    Call,
+    Callback,
+    Drop,
+    HeldBack,
+    Hold,
+    Identity,
+    InUse,
+    Refresh,
+    Step,
+    Taken,
+    Wait,
+    held_ahead,
+    next_steps,
+    outcome,
+)
 from gluon.shim.plan.facts import stays
 from gluon.shim.plan.outcome import Writes
 from gluon.shim.reconcile.attempts import Attempts
@@ -89,7 +104,7 @@ class Reconciler:
         self.state = state
         self.queue = KeyQueue()
         self.attempts = Attempts(pace.retry_min, pace.retry_max, pace.report_after, self._overdue)
-        self.held: dict[ObjectKey, Wait | InUse | HeldBack] = {}
+        self.held: dict[ObjectKey, Wait | Taken | InUse | HeldBack] = {}
         self.calls = calls
         self.late: list[Call] = []
         """Calls whose end this term has not seen: what they do may come after it."""
@@ -182,18 +197,29 @@ class Reconciler:
 
     def _note(self, key: ObjectKey, steps: list[Step], calls: list[Call]) -> None:
         self.attempts.keep(key, calls)
-        if not self.attempts.is_failing(key):
+        duplicate = next((step for step in steps if isinstance(step, Taken) and step.hold is not Hold.YIELDS), None)
+        if duplicate is not None:
+            self._statuses.fails(key, f"not applied: it {duplicate}")
+        elif not self.attempts.is_failing(key):
             self._statuses.applied(key)
-        if not calls:
+        if not calls and duplicate is None:
             self._troubles.over(key)
-        held = next((step for step in steps if isinstance(step, Wait | InUse | HeldBack)), None)
+        self._hold(key, next((step for step in steps if isinstance(step, Wait | Taken | InUse | HeldBack)), None))
+        if not calls and key not in self.state.desired and key not in self.state.records:
+            self._statuses.forget(key)
+
+    def _hold(self, key: ObjectKey, held: Wait | Taken | InUse | HeldBack | None) -> None:
+        """Notes what holds an object up, and says so where it is news."""
         if held is None:
             self.held.pop(key, None)
         elif self.held.get(key) != held:
-            log.log(logging.INFO if isinstance(held, InUse) else logging.DEBUG, "%s %s", key, held)
             self.held[key] = held
-        if not calls and key not in self.state.desired and key not in self.state.records:
-            self._statuses.forget(key)
+            if isinstance(held, Taken) and held.hold is not Hold.YIELDS:
+                self._troubles.held(key, str(held))
+            else:
+                log.log(logging.INFO if isinstance(held, InUse) else logging.DEBUG, "%s %s", key, held)
+            if isinstance(held, Wait | Taken):
+                self.queue.add(held_ahead(key, self.state, self.identity))
 
     @property
     def has_calls(self) -> bool:
@@ -232,8 +258,13 @@ class Reconciler:
         return False
 
     async def _claim(self, call: Call, claim: Writes) -> bool:
-        if await self._write(claim):
-            return True
+        if not call.callback.removes:
+            self.state.announce(call.object)
+        try:
+            if await self._write(claim):
+                return True
+        finally:
+            self.wake(self.state.announced(call.object.id))
         log.info("%s: another controller was faster", call)
         self.attempts.forget(call)
         return False

@@ -41,6 +41,17 @@ class Troubles:
             reason: why.
             then: what happens next.
         """
+        if self._note(key, reason):
+            log.warning("%s failed: %s; %s", what, reason, then)
+        else:
+            log.debug("%s failed again: %s; %s", what, reason, then)
+
+    def held(self, key: ObjectKey, reason: str) -> None:
+        """The object is not applied, because of another one; it is logged where its reason is news."""
+        log.log(logging.WARNING if self._note(key, reason) else logging.DEBUG, "%s is not applied: it %s", key, reason)
+
+    def _note(self, key: ObjectKey, reason: str) -> bool:
+        """Notes why there is trouble with the object; whether that is news."""
         trouble = _PARTICULAR.sub("*", reason)
         if trouble not in self._objects and len(self._objects) >= MAX_TROUBLES:
             trouble = "many different reasons"
@@ -50,10 +61,7 @@ class Troubles:
         news = trouble not in self._objects
         self._objects.setdefault(trouble, set()).add(key)
         self._failures[trouble] += 1
-        if news:
-            log.warning("%s failed: %s; %s", what, reason, then)
-        else:
-            log.debug("%s failed again: %s; %s", what, reason, then)
+        return news
 
     def over(self, key: ObjectKey) -> None:
         """The object has no trouble any more."""

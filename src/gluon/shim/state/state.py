@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from gluon.contract import keys
 from gluon.contract.keys import ObjectKey
 from gluon.contract.records import NOBODY, AppliedRecord, PortAnswer, WantedBinding
-from gluon.schema.types import Base, Proton
+from gluon.schema.types import Base, Proton, Value
+from gluon.shim.state.claims import Claims
 from gluon.shim.state.model import Model, Object, names_of
 
 
@@ -60,7 +61,12 @@ class State:
         """Records whose deletion the brake holds back; see `hold_all_absent` for the other way."""
         self.hold_all_absent = False
         """Nothing that is merely absent from etcd is deleted: it may still come."""
+        self.claims = Claims(proton)
+        """What only one object of a type can have, and which objects have it, or are to have it."""
         self._attempted = Model(proton)
+        self._exclusive = frozenset(name for name, each in proton.objects.items() if each.unique)
+        """The types that have a rule of that kind."""
+        self._announced: dict[ObjectKey, Object] = {}
         self._wishes: dict[ObjectKey, Mapping[str, Wish]] = {}
         self._hosts: dict[ObjectKey, set[str]] = {}
         self._answers: dict[ObjectKey, HeldAnswer] = {}
@@ -101,6 +107,11 @@ class State:
         """The objects that name this one at the backend, or may do so."""
         return {*self.applied.referrers(key), *self._attempted.referrers(key)}
 
+    def told(self, key: ObjectKey) -> list[Object]:
+        """How the backend has the object, may have it, or is about to be told of it."""
+        found = (self.applied.find(key), self._attempted.find(key), self._announced.get(key))
+        return [obj for obj in found if obj is not None]
+
     def as_bound(self, port: ObjectKey, host: str) -> Object:
         """The port as it was, or may have been, bound on the host."""
         record = self.records[keys.binding(port, host)]
@@ -135,7 +146,9 @@ class State:
             self._wish(obj, token, inactive)
         if before is None or before.attributes != obj.attributes or wishes_before.keys() != self.wishes(obj.id).keys():
             concerned |= self._all_dependents(obj.id)
-        return concerned
+        if obj.type in self._exclusive:
+            concerned |= self._reclaim(obj.id)
+        return self._with_rivals(concerned)
 
     def _wish(self, port: Object, token: str, inactive: Iterable[WantedBinding]) -> None:
         wishes: dict[str, Wish] = {}
@@ -168,15 +181,39 @@ class State:
         concerned = {key, *self._all_dependents(key)}
         self.desired = self.desired.lacking(key)
         self._wishes.pop(key, None)
-        return concerned
+        if key.object in self._exclusive:
+            concerned |= self._reclaim(key)
+        return self._with_rivals(concerned)
 
     # -- what was applied --------------------------------------------------------------------
 
     def record(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         """The backend has the object as recorded; None: it does not have it."""
         if keys.is_binding(key):
-            return self._record_binding(key, record)
-        return self._unapply(key) if record is None else self._apply(key, record)
+            return self._with_rivals(self._record_binding(key, record))
+        before = self.records.get(key)
+        concerned = self._unapply(key) if record is None else self._apply(key, record)
+        if key.object in self._exclusive and (before is None or record is None or _gives_otherwise(before, record)):
+            concerned |= self._reclaim(key)
+        return self._with_rivals(concerned)
+
+    def announce(self, obj: Object) -> None:
+        """A call is about to be recorded that gives the object these values.
+
+        Writing that down takes a moment, in which no other object may begin to get what only one can have.
+        """
+        if obj.type in self._exclusive:
+            self._announced[obj.id] = obj
+            if self.desired.find(obj.id) is not obj:  # Else it claims that already.
+                self._reclaim(obj.id)
+
+    def announced(self, key: ObjectKey) -> set[ObjectKey]:
+        """The call is recorded by now, or is not going to be made."""
+        obj = self._announced.pop(key, None)
+        if obj is None:
+            return set()
+        released = set() if self.desired.find(key) is obj else self._reclaim(key)
+        return self._with_rivals({key} | released) - {key}
 
     def _record_binding(self, key: ObjectKey, record: AppliedRecord | None) -> set[ObjectKey]:
         port, host = keys.port_and_host(key)
@@ -274,9 +311,24 @@ class State:
 
     def _handed_over(self, port: ObjectKey, before: PortAnswer, after: PortAnswer) -> set[ObjectKey]:
         """A service binding has to go before the unbind of a port that another controller took over."""
-        return {port} if _owners(before) == _owners(after) else {port, *self._all_dependents(port)}
+        if _owners(before) == _owners(after):
+            return {port}
+        return self._with_rivals({port, *self._all_dependents(port)})
 
     # -- who is concerned --------------------------------------------------------------------
+
+    def _reclaim(self, key: ObjectKey) -> set[ObjectKey]:
+        """Notes what the object claims now; returns who may have what it claims no more."""
+        desired = self.desired.find(key)
+        forms: list[Mapping[str, Value]] = [] if desired is None else [desired.attributes]
+        for obj in self.told(key):
+            if obj.attributes not in forms:
+                forms.append(obj.attributes)
+        return self.claims.update(key, forms)
+
+    def _with_rivals(self, concerned: set[ObjectKey]) -> set[ObjectKey]:
+        """These, and those that claim the same as one of them: only one of each can be applied."""
+        return self.claims.around(concerned) if self.claims else concerned
 
     def _dependents(self, key: ObjectKey) -> set[ObjectKey]:
         desired, applied = self.desired.referrers(key), self.applied.referrers(key)
@@ -303,6 +355,11 @@ def subject(key: ObjectKey) -> ObjectKey:
 def _owners(answer: PortAnswer) -> list[tuple[str, str]]:
     """Which controller has the port on which host, the active one first."""
     return [(host, entry.controller) for host, entry in answer.bindings.items()]
+
+
+def _gives_otherwise(before: AppliedRecord, after: AppliedRecord) -> bool:
+    """Whether the object has, or may have, other values at the backend."""
+    return before.attempt is not after.attempt or before.attributes != after.attributes
 
 
 def _matters_to_others(before: AppliedRecord, after: AppliedRecord) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -45,6 +45,8 @@ class Samples:
         self._host = host
         self._given = given
         self._run = uuid.uuid4()
+        self._made: dict[ObjectKey, Object] = {}
+        """The objects of all networks so far: no other may have what only one can have."""
 
     def network(self, number: int, *, full: bool = True) -> list[Object]:
         """One object of each type, joined to each other, each after those that it names.
@@ -112,15 +114,15 @@ class Samples:
         """Whether a change of the reference is a delete and a modify: an interface never changes its port."""
         return object_type.base is Base.INTERFACE and self.proton.objects[attribute.reference].base is Base.PORT
 
-    def _with(self, obj: Object, attribute: Attribute, values: tuple[Value, ...]) -> Iterator[Object]:
-        """The object with each of the values that it can have and does not have."""
+    def _with(self, obj: Object, attribute: Attribute, values: Iterable[Value]) -> Iterator[Object]:
+        """The object with each of the values that it can have and does not have, beside the other objects."""
         for value in values:
             try:
                 attributes = {**obj.attributes, attribute.name: value}
                 changed = self._conformed(self.proton.objects[obj.type], attributes, obj.revision + 1)
             except InvalidAttributes:
                 continue  # It has to be given, or to agree with another attribute.
-            if changed.attributes != obj.attributes:
+            if changed.attributes != obj.attributes and not self._clashes(changed):
                 yield changed
 
     def _make(
@@ -132,8 +134,28 @@ class Samples:
             if full or attribute.required:
                 target = self.proton.objects[attribute.reference]
                 self._make(target, number, made, (*ahead, object_type.name), full=full)
-        values = self._values(object_type, number, made, full=full)
-        made[object_type.name] = self._conformed(object_type, values)
+        obj = self._alone(object_type, self._values(object_type, number, made, full=full), number)
+        made[object_type.name] = self._made[obj.id] = obj
+
+    def _alone(self, object_type: ObjectType, values: Mapping[str, Value], number: int) -> Object:
+        """The object with other values where another one has those, and only one can have them."""
+        obj = self._conformed(object_type, values)
+        if not self._clashes(obj):
+            return obj
+        named = {name for rule in object_type.unique for name in rule.unique}
+        for attribute in self._changeable(object_type):
+            if attribute.name in named and not attribute.reference:
+                others = (_value(attribute, number * 40 + more) for more in range(1, 400))
+                found = next(self._with(obj, attribute, others), None)
+                if found is not None:
+                    return msgspec.structs.replace(found, revision=obj.revision)
+        return obj
+
+    def _clashes(self, obj: Object) -> bool:
+        """Whether another object has what only one can have."""
+        type_ = self.proton.objects[obj.type]
+        others = [other for other in self._made.values() if other.type == obj.type and other.id != obj.id]
+        return any(type_.clash(rule, obj.attributes, other.attributes) for rule in type_.unique for other in others)
 
     def _values(
         self, object_type: ObjectType, number: int, made: Mapping[str, Object], *, full: bool

@@ -33,16 +33,29 @@ class Bgpvpn(Vpns):
         await self._data_has_gone(held.get("route-distinguishers", []))
 
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None:
-        """With its networks: its own by their marks, and those that somebody else has put into it."""
-        wanted, has_associations = networks.bgpvpn(vpn), self._writing.speech.has_associations
-        held = await self._restconf.entries(networks.NETWORKS)
-        own = {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn.key}
-        listed = own | set((before or {}).get("networks", []))
-        if listed and not has_associations:
-            wanted = Resource(wanted.path, {**wanted.body, "networks": sorted(listed)})
+        """With the networks that somebody else has put into it; its own come when netvirt has made the VPN.
+
+        A network that comes with the BGPVPN may come before its operational data, and then has no VPN:
+        netvirt fails with a NullPointerException (Neon, on a busy machine).
+        """
+        wanted, listed = networks.bgpvpn(vpn), set((before or {}).get("networks", []))
+        if listed:
+            listed -= await self._own_networks(vpn.key)
+            wanted = Resource(wanted.path, {**wanted.body, **({"networks": sorted(listed)} if listed else {})})
         await self._restconf.put(wanted)
-        for network in sorted(own) if has_associations else ():
+
+    async def _settled_in(self, vpn: Vpn) -> None:
+        """The VPN has its networks, by their marks."""
+        own = await self._own_networks(vpn.key)
+        if not self._writing.speech.has_associations:
+            await self._change_networks(vpn.key, add=own)
+            return
+        for network in sorted(own):
             await self._writing.ensure(networks.association(vpn.key, network))
+
+    async def _own_networks(self, vpn: str) -> set[str]:
+        held = await self._restconf.entries(networks.NETWORKS)
+        return {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn}
 
     async def _await_vpn(self, vpn: Vpn) -> None:
         if not await self._writing.vpn_instances.has_come(vpn.key):

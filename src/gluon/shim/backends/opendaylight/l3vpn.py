@@ -39,6 +39,9 @@ class L3vpn(Vpns):
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None:
         await self._restconf.put(dialects.instance(self._dialect, vpn.instance))
 
+    async def _settled_in(self, vpn: Vpn) -> None:
+        """Its members say themselves that they are in it."""
+
     async def _await_vpn(self, vpn: Vpn) -> None:
         await self._await_data(vpn)
 

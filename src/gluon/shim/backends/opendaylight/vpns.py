@@ -68,6 +68,7 @@ class Vpns(abc.ABC):
         await self._check_distinguishers(vpn)
         await self._put_vpn(vpn, held)
         await self._await_vpn(vpn)
+        await self._settled_in(vpn)
         for stranger in strangers:
             path = dialects.interface_path(self._dialect, stranger["name"])
             await self._restconf.put(resources.Resource(path, stranger))
@@ -127,6 +128,9 @@ class Vpns(abc.ABC):
 
     @abc.abstractmethod
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None: ...
+
+    @abc.abstractmethod
+    async def _settled_in(self, vpn: Vpn) -> None: ...
 
     @abc.abstractmethod
     async def _await_vpn(self, vpn: Vpn) -> None: ...

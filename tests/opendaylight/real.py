@@ -135,7 +135,9 @@ class Real:
         lists = {name: entries for container in neutron.values() for name, entries in container.items()}
         left = [f"{name} {key}" for name, entries in lists.items() for key in entries if isinstance(entries, dict)]
         left += [f"{name} {key}" for name, within in config.items() for entries in within.values() for key in entries]
-        notes = {key for key, each in lists.get("network", {}).items() if each.get("name", "").startswith("gluon:shim ")}
+        notes = {
+            key for key, each in lists.get("network", {}).items() if each.get("name", "").startswith("gluon:shim ")
+        }
         left += [f"neighbor {key}" for key in bgp.get("neighbors", {})]
         return [each for each in left if each.partition(" ")[2] not in notes]
 

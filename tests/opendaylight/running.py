@@ -24,7 +24,7 @@ from lab.controller import OpenDaylight
 
 from .real import Real
 
-PATIENCE = 120.0
+PATIENCE = float(__import__("os").environ.get("PAT", "120"))
 """Seconds in which what was asked for must be there, on a machine that has much else to do."""
 AUDIT_TIMEOUT = 300.0
 PROTON = "net-l3vpn"
@@ -47,7 +47,6 @@ class Account(OnOpenDaylight):
         self.odl: Any = real
         self.theirs = real.foreign()
         self.mode = mode
-
 
 
 class Running:

@@ -1,4 +1,4 @@
-"""Every object of net-l3vpn through its life, asked for by REST, and what the real OpenDaylight holds after each step."""
+"""Every object of net-l3vpn through its life, asked for by REST, and what the real OpenDaylight holds then."""
 
 from __future__ import annotations
 
@@ -191,9 +191,9 @@ def test_what_was_changed_by_hand_is_put_right(gluon: Running):
     real.change(f"l3vpn:vpn-instances/vpn-instance/{vpn}", "l3vpn:vpn-instance", ipv4_family=family)
     gluon.audit()
     gluon.agrees()
-    real.change(
-        f"l3vpn:vpn-interfaces/vpn-interface/{port}", "l3vpn:vpn-interface", vpn_instance_names=[{"vpn-name": foreign.INSTANCE}]
-    )
+    elsewhere = [{"vpn-name": foreign.INSTANCE}]
+    path = f"l3vpn:vpn-interfaces/vpn-interface/{port}"
+    real.change(path, "l3vpn:vpn-interface", vpn_instance_names=elsewhere)
     gluon.audit()
     gluon.agrees()
 

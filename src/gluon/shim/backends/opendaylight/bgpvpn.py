@@ -30,7 +30,7 @@ class Bgpvpn(Vpns):
         await self._restconf.delete(networks.bgpvpn_path(key))
         if not await self._writing.vpn_instances.has_gone(key):
             raise NotSettled(f"netvirt still has the vpn-instance of BGPVPN {key}")
-        await self._data_has_gone(held.get("route-distinguishers", []))
+        await self._data_has_gone(key)
 
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None:
         """With the networks that somebody else has put into it; its own come when netvirt has made the VPN.
@@ -79,11 +79,20 @@ class Bgpvpn(Vpns):
 
     # -- members -----------------------------------------------------------------------------------
 
-    async def _join_network(self, member: Member) -> None:
+    async def _join_network(self, member: Member, *, has_new_subnet: bool) -> None:
+        """Netvirt takes the subnets that a network has when it joins, and none that come later (Neon)."""
+        if has_new_subnet:
+            await self._leave_network(member.vpn, member.network)
+            await self._have_left(member.network)
         if self._writing.speech.has_associations:
             await self._writing.ensure(networks.association(member.vpn, member.network))
             return
         await self._change_networks(member.vpn, add={member.network})
+
+    async def _have_left(self, network: str) -> None:
+        """The ports of a network are in no VPN any more."""
+        ports = [each["uuid"] for each in await self._restconf.entries(networks.PORTS) if each["network-id"] == network]
+        await asyncio.gather(*map(self._writing.vpn_interfaces.has_gone, ports))
 
     async def _leave_network(self, vpn: str, network: str) -> None:
         if self._writing.speech.has_associations:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from gluon.shim.backends.opendaylight import dialects, networks, resources
 from gluon.shim.backends.opendaylight.errors import NotSettled
-from gluon.shim.backends.opendaylight.paths import Store
 from gluon.shim.backends.opendaylight.resources import Body
 from gluon.shim.backends.opendaylight.wanted import Member, Vpn
 from gluon.shim.backends.opendaylight.writing import Writing
@@ -100,19 +99,14 @@ class Vpns(abc.ABC):
                 )
 
     async def _await_data(self, vpn: Vpn) -> None:
-        first, *_ = vpn.instance.distinguishers
-        if not await self._writing.instance_data.has_come(first):
+        if not await self._writing.instance_data.has_come(vpn.key):
+            first, *_ = vpn.instance.distinguishers
             raise NotSettled(f"netvirt has made nothing of vpn-instance {vpn.key} with route distinguisher {first}")
-        data = await self._restconf.get(dialects.instance_data(first), Store.OPERATIONAL)
-        owner = (data or {}).get("vpn-instance-name", vpn.key)
-        if owner != vpn.key:
-            raise NotSettled(f"netvirt has route distinguisher {first} for another vpn-instance, {owner}")
 
-    async def _data_has_gone(self, distinguishers: Sequence[str]) -> None:
+    async def _data_has_gone(self, key: str) -> None:
         """Waits for the end of a vpn-instance; what netvirt forgets to remove is not waited for any longer."""
-        for each in distinguishers[:1]:
-            if not await self._writing.instance_data.has_gone(each):
-                log.warning("netvirt has left operational data of route distinguisher %s behind", each)
+        if not await self._writing.instance_data.has_gone(key):
+            log.warning("netvirt has left operational data of vpn-instance %s behind", key)
 
     @abc.abstractmethod
     async def _held_vpn(self, vpn: Vpn) -> Body | None: ...
@@ -170,7 +164,15 @@ class Vpns(abc.ABC):
                 raise
             log.warning("netvirt has made nothing of port %s, which is there: it is made again", member.plug)
             await self._take_away(member.plug, held)
+            await self._join_network_again(member)
             await self._join(member, None)
+
+    async def _join_network_again(self, member: Member) -> None:
+        async def again() -> None:
+            await self._join_network(member, has_new_subnet=True)
+
+        ground = f"ground of {member.network}"
+        await self._writing.together.do(f"{member.network} joins again", ground, again)
 
     async def _join(self, member: Member, held: Body | None) -> None:
         """Writes it.
@@ -193,8 +195,7 @@ class Vpns(abc.ABC):
             if is_new and await self._writing.has_subnet(member):
                 return
             await self._writing.ensure_network(member)
-            await self._join_network(member)
-            await self._writing.ensure_subnet(member)
+            await self._join_network(member, has_new_subnet=await self._writing.ensure_subnet(member))
 
         ground = f"{'new' if is_new else 'known'} ground in {member.network} {member.cidr} {member.gateway}"
         await self._writing.together.do(ground, f"ground of {member.network}", lay)
@@ -253,7 +254,7 @@ class Vpns(abc.ABC):
         await self._writing.sweep(vpn, lambda network: self._leave_network(vpn, network))
 
     @abc.abstractmethod
-    async def _join_network(self, member: Member) -> None: ...
+    async def _join_network(self, member: Member, *, has_new_subnet: bool) -> None: ...
 
     @abc.abstractmethod
     async def _leave_network(self, vpn: str, network: str) -> None: ...

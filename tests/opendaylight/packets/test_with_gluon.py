@@ -12,7 +12,6 @@ import pytest
 
 from lab.controller import OpenDaylight
 from lab.fabric import Fabric, Vm
-
 from opendaylight.running import PATIENCE, Running, running
 
 pytestmark = pytest.mark.timeout(600)

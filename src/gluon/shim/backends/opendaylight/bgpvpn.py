@@ -115,6 +115,11 @@ class Bgpvpn(Vpns):
                 body |= {"networks": sorted(wanted)} if wanted else {}
                 await self._restconf.put(Resource(networks.bgpvpn_path(vpn), body))
 
+    def _is_misplaced(self, held: Body, member: Member) -> bool:
+        """A change of address as well: of a port on which it changes, netvirt may lose the vpn-interface (Neon)."""
+        has_moved = networks.addresses_of(held) != ({member.address} if member.address else set())
+        return has_moved or super()._is_misplaced(held, member)
+
     async def _attach(self, member: Member, *, is_new: bool) -> None:
         if member.vpn_interface is not None:
             await self._await_interface(member)

@@ -142,7 +142,7 @@ class Vpns(abc.ABC):
         left: str | None = None
         async with self._turns.alone(member.port):
             held = await self._restconf.get(networks.port_path(member.plug))
-            if held is not None and _is_misplaced(held, member):
+            if held is not None and self._is_misplaced(held, member):
                 left = await self._take_away(member.plug, held)
                 held = None
             async with self._turns.shared(member.vpn):
@@ -210,13 +210,20 @@ class Vpns(abc.ABC):
             await self._restconf.delete(networks.interface_path(plug))  # one that netvirt has left behind
         return networks.vpn_of_network(network or {})
 
+    def _is_misplaced(self, held: Body, member: Member) -> bool:
+        """Whether it has to go first.
+
+        No change of a port's network is followed by netvirt, nor is one that had no address when it came.
+        """
+        return held.get("network-id") != member.network or bool(networks.subnets_of(held)) != bool(member.subnet)
+
     async def rehost(self, member: Member) -> None:
         """The port of a member is as the model has it, if it is there: its host, its device."""
         async with self._turns.alone(member.port):
             held = await self._restconf.get(networks.port_path(member.plug))
             wanted = networks.port(member)
             is_there = held is not None and networks.member_of_port(held) == member.key
-            if held and is_there and not _is_misplaced(held, member) and resources.differs(held, wanted):
+            if held and is_there and not self._is_misplaced(held, member) and resources.differs(held, wanted):
                 await self._restconf.put(wanted)
 
     async def leave(self, key: str, vpn: str, plug: str | None, port: str | None) -> None:
@@ -302,11 +309,3 @@ class Vpns(abc.ABC):
 
     @abc.abstractmethod
     async def _leave_trunk(self, plug: str, port: str) -> None: ...
-
-
-def _is_misplaced(held: Body, member: Member) -> bool:
-    """Whether it has to go first.
-
-    No change of a port's network is followed by netvirt, nor is one that had no address when it came.
-    """
-    return held.get("network-id") != member.network or bool(networks.subnets_of(held)) != bool(member.subnet)

@@ -24,7 +24,7 @@ from lab.controller import OpenDaylight
 
 from .real import Real
 
-PATIENCE = float(__import__("os").environ.get("PAT", "120"))
+PATIENCE = 120.0
 """Seconds in which what was asked for must be there, on a machine that has much else to do."""
 AUDIT_TIMEOUT = 300.0
 PROTON = "net-l3vpn"

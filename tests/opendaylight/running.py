@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from conformance.on_opendaylight import L3VPN, OnOpenDaylight
 from e2e.observing import TENANT, api, create, put, status
@@ -23,6 +25,9 @@ from gluon.testing.waiting import until
 from lab.controller import OpenDaylight
 
 from .real import Real
+
+unproven = pytest.mark.skipif("GLUON_ODL_ALL" not in os.environ, reason="not seen to pass yet: GLUON_ODL_ALL=1")
+"""A test that a fresh machine must not rely on."""
 
 PATIENCE = 120.0
 """Seconds in which what was asked for must be there, on a machine that has much else to do."""

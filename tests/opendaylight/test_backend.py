@@ -13,7 +13,7 @@ from lab.controller import OpenDaylight
 from standins.opendaylight import foreign
 
 from .real import Real
-from .running import OTHER_TENANT, PATIENCE, Running, running
+from .running import OTHER_TENANT, PATIENCE, Running, running, unproven
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -201,6 +201,7 @@ def test_what_was_changed_by_hand_is_put_right(gluon: Running):
 # -- OpenDaylight goes and comes -------------------------------------------------------------------
 
 
+@unproven
 def test_one_that_restarts_with_its_data_is_told_nothing(gluon: Running):
     members(gluon, gluon.vpn(), 10)
     for last in range(2, 32):  # a note for each
@@ -222,6 +223,7 @@ def test_one_that_restarts_with_its_data_is_told_nothing(gluon: Running):
     assert not notes & made.get("elan-instance", {}).keys()
 
 
+@unproven
 def test_one_that_comes_back_empty_is_filled_again(gluon: Running):
     members(gluon, gluon.vpn(), 10)
     gluon.create("bgppeerings", local_ip_address="192.0.2.1", peer_ip_address="192.0.2.2", as_number=65000)
@@ -234,6 +236,7 @@ def test_one_that_comes_back_empty_is_filled_again(gluon: Running):
     assert "OpenDaylight came back without what it held" in gluon.stack.shim.log
 
 
+@unproven
 def test_one_that_is_killed_in_the_midst_of_a_burst(gluon: Running):
     vpn = gluon.vpn()
     members(gluon, vpn, 10)
@@ -245,6 +248,7 @@ def test_one_that_is_killed_in_the_midst_of_a_burst(gluon: Running):
     gluon.agrees()
 
 
+@unproven
 def test_the_shim_is_killed_in_the_midst_of_a_burst(gluon: Running):
     members(gluon, gluon.vpn(), 20)
     gluon.stack.shim.kill()
@@ -260,6 +264,7 @@ def test_the_shim_is_killed_in_the_midst_of_a_burst(gluon: Running):
     gluon.agrees()
 
 
+@unproven
 def test_a_hundred_members(gluon: Running):
     members(gluon, gluon.vpn(), 100)
     gluon.agrees()

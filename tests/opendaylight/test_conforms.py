@@ -20,6 +20,7 @@ from lab.controller import OpenDaylight
 from standins.opendaylight import DRAFT02
 
 from .real import Real
+from .running import unproven
 
 FOLLOWS = 30.0
 """Seconds in which netvirt has followed."""
@@ -45,6 +46,7 @@ class PatientPicture(Picture):
         return ""
 
 
+@unproven
 class TestNeon(Lives):
     dialect, flavour, mode = "C", DRAFT02, L3VPN
     patience = 240.0

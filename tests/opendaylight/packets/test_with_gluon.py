@@ -12,7 +12,7 @@ import pytest
 
 from lab.controller import OpenDaylight
 from lab.fabric import Fabric, Vm
-from opendaylight.running import PATIENCE, Running, running
+from opendaylight.running import PATIENCE, Running, running, unproven
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -176,6 +176,7 @@ def test_a_vlan_is_in_a_vpn_of_its_own(cloud: Cloud, blue: Pair):
     assert cloud.is_cut_off(tagged, str(blue.there.address.ip), control=peer)
 
 
+@unproven
 def test_no_packet_is_lost_while_the_shim_and_opendaylight_restart(cloud: Cloud, blue: Pair):
     gluon = cloud.gluon
     assert cloud.reaches(blue.here, blue.there)

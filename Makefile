@@ -39,7 +39,11 @@ test-standins: $(READY) ## The OpenDaylight backend on a stand-in of each releas
 
 .PHONY: test-odl
 test-odl: $(READY) ## Tests on a real OpenDaylight, got once (minutes, 0.8 GB), in a network of its own
-	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -p no:randomly --timeout 900
+	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -m "not unproven" -p no:randomly --timeout 900
+
+.PHONY: test-odl-unproven
+test-odl-unproven: $(READY) ## Those that have not passed on a real OpenDaylight yet: restarts, bursts, conformance
+	@$(BIN)/python tools/odl.py run $(BIN)/pytest tests/opendaylight -m unproven -p no:randomly --timeout 900
 
 .PHONY: lint
 lint: $(READY) ## Style, types, import contracts, generated files

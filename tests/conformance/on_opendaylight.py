@@ -100,7 +100,8 @@ class OnOpenDaylight(BackendConformance):
 
     def expected_member(self, binding: Object, model: Model) -> dict[str, Any]:
         port, address = model.port_of(binding), binding["ipaddress"]
-        plug = binding.key if self.vlan else port.key
+        vlan = self.vlan_of(binding, model)
+        plug = binding.key if vlan else port.key
         whole = address and ipaddress.ip_address(address).max_prefixlen
         return {
             "plug": plug,
@@ -114,8 +115,13 @@ class OnOpenDaylight(BackendConformance):
             "gateway": binding["gateway"] if address else None,
             "network of": binding["service_id"],
             "routed by": [binding["service_id"], f"{address}/{whole}", port["mac_address"]] if address else None,
-            "vlan": [self.vlan, port.key] if self.vlan else None,
+            "vlan": [vlan, port.key] if vlan else None,
         }
+
+    @staticmethod
+    def vlan_of(binding: Object, model: Model) -> Any:
+        interface = model.interface_of(binding)
+        return interface["segmentation_id"] if interface["segmentation_type"] == "vlan" else None
 
     # -- what OpenDaylight has -------------------------------------------------------------------
 

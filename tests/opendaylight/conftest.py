@@ -51,9 +51,12 @@ def empty_controller(opendaylight: OpenDaylight) -> OpenDaylight:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Beside a failure stands the end of OpenDaylight's log."""
+    """Beside a failure stand the ends of the logs of OpenDaylight and of Gluon's servers."""
     report = yield
-    controller = getattr(item, "funcargs", {}).get("opendaylight")
+    given = getattr(item, "funcargs", {})
+    for running in given.values() if report.failed else ():
+        report.sections += list(getattr(running, "logs", {}).items())
+    controller = given.get("opendaylight")
     if report.failed and controller is not None:
         report.sections.append(("OpenDaylight's log, its end", controller.log[-LOG_END:]))
     return report

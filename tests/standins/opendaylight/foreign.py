@@ -11,10 +11,11 @@ _PORT = "f0000000-0000-4000-8000-000000000003"
 _GROUP = "f0000000-0000-4000-8000-000000000004"
 _BGPVPN = "f0000000-0000-4000-8000-000000000005"
 _ASSOCIATION = "f0000000-0000-4000-8000-000000000006"
-_INSTANCE = "another-user"
+INSTANCE = "f0000000-0000-4000-8000-000000000007"
+"""A uuid: another name ends a thread of netvirt (Neon)."""
 _NEIGHBOR = "198.51.100.99"
 
-KEYS = frozenset({_NETWORK, _SUBNET, _PORT, _GROUP, _BGPVPN, _ASSOCIATION, _INSTANCE, _NEIGHBOR})
+KEYS = frozenset({_NETWORK, _SUBNET, _PORT, _GROUP, _BGPVPN, _ASSOCIATION, INSTANCE, _NEIGHBOR})
 """Of the objects and of what netvirt makes of them."""
 
 
@@ -37,6 +38,22 @@ def foreign_bodies(dialect: str, l3vpn: str, *, associations: bool) -> list[Plac
         ((f"{l3vpn}:vpn-instances",), "vpn-instance", _instance(dialect)),
         (_neighbors(dialect), "neighbors", {"address": _NEIGHBOR, "remote-as": 64999}),
     ]
+
+
+def without(held: Any) -> Any:
+    """Of a configuration in canonical form what is not of them."""
+    if not isinstance(held, dict):
+        return held
+    kept = {name: without(value) for name, value in held.items() if name not in KEYS}
+    return {name: value for name, value in kept.items() if value != {} or held[name] == {}}
+
+
+def only(held: Any) -> dict[str, Any]:
+    """Of a configuration in canonical form what is of them."""
+    if not isinstance(held, dict):
+        return {}
+    kept = {name: value if name in KEYS else only(value) for name, value in held.items()}
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 def _network() -> dict[str, Any]:
@@ -91,7 +108,7 @@ def _instance(dialect: str) -> dict[str, Any]:
     distinguisher = "64999:2" if dialect == "A" else ["64999:2"]
     target = {"vrfRTValue": "64999:2", "vrfRTType": "both"}
     family = {"route-distinguisher": distinguisher, "vpnTargets": {"vpnTarget": [target]}}
-    return {"vpn-instance-name": _INSTANCE, **(family if dialect == "E" else {"ipv4-family": family})}
+    return {"vpn-instance-name": INSTANCE, **(family if dialect == "E" else {"ipv4-family": family})}
 
 
 def _neighbors(dialect: str) -> tuple[str, ...]:

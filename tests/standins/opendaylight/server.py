@@ -96,7 +96,7 @@ class StandIn:
         """The configuration in canonical form: no prefixes but at the top, entries by their keys, values sorted."""
         with self._lock:
             held: dict[str, Any] = canonical(self._config.tree)
-        return held if foreign_too else _without_foreign(held)
+        return held if foreign_too else foreign.without(held)
 
     def operational(self) -> dict[str, Any]:
         """The operational data in the same form, but for the list of modules."""
@@ -127,7 +127,7 @@ class StandIn:
 
     def foreign(self) -> dict[str, Any]:
         """Of the configuration what others have: equal to what `add_foreign` returned unless somebody touched it."""
-        return _only_foreign(self.config())
+        return foreign.only(self.config())
 
     # -- netvirt -----------------------------------------------------------------------------------
 
@@ -387,17 +387,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
-
-
-def _without_foreign(held: Any) -> Any:
-    if not isinstance(held, dict):
-        return held
-    kept = {name: _without_foreign(value) for name, value in held.items() if name not in foreign.KEYS}
-    return {name: value for name, value in kept.items() if value != {} or held[name] == {}}
-
-
-def _only_foreign(held: Any) -> dict[str, Any]:
-    if not isinstance(held, dict):
-        return {}
-    kept = {name: value if name in foreign.KEYS else _only_foreign(value) for name, value in held.items()}
-    return {name: value for name, value in kept.items() if value != {}}

@@ -30,19 +30,32 @@ class Bgpvpn(Vpns):
         await self._restconf.delete(networks.bgpvpn_path(key))
         if not await self._writing.vpn_instances.has_gone(key):
             raise NotSettled(f"netvirt still has the vpn-instance of BGPVPN {key}")
-        await self._data_has_gone(held.get("route-distinguishers", []))
+        await self._data_has_gone(key)
 
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None:
-        """With its networks: its own by their marks, and those that somebody else has put into it."""
-        wanted, has_associations = networks.bgpvpn(vpn), self._writing.speech.has_associations
-        held = await self._restconf.entries(networks.NETWORKS)
-        own = {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn.key}
-        listed = own | set((before or {}).get("networks", []))
-        if listed and not has_associations:
-            wanted = Resource(wanted.path, {**wanted.body, "networks": sorted(listed)})
+        """With the networks that somebody else has put into it; its own come when netvirt has made the VPN.
+
+        A network that comes with the BGPVPN may come before its operational data, and then has no VPN:
+        netvirt fails with a NullPointerException (Neon, on a busy machine).
+        """
+        wanted, listed = networks.bgpvpn(vpn), set((before or {}).get("networks", []))
+        if listed:
+            listed -= await self._own_networks(vpn.key)
+            wanted = Resource(wanted.path, {**wanted.body, **({"networks": sorted(listed)} if listed else {})})
         await self._restconf.put(wanted)
-        for network in sorted(own) if has_associations else ():
+
+    async def _settled_in(self, vpn: Vpn) -> None:
+        """The VPN has its networks, by their marks."""
+        own = await self._own_networks(vpn.key)
+        if not self._writing.speech.has_associations:
+            await self._change_networks(vpn.key, add=own)
+            return
+        for network in sorted(own):
             await self._writing.ensure(networks.association(vpn.key, network))
+
+    async def _own_networks(self, vpn: str) -> set[str]:
+        held = await self._restconf.entries(networks.NETWORKS)
+        return {str(each["uuid"]) for each in held if networks.vpn_of_network(each) == vpn}
 
     async def _await_vpn(self, vpn: Vpn) -> None:
         if not await self._writing.vpn_instances.has_come(vpn.key):
@@ -66,11 +79,20 @@ class Bgpvpn(Vpns):
 
     # -- members -----------------------------------------------------------------------------------
 
-    async def _join_network(self, member: Member) -> None:
+    async def _join_network(self, member: Member, *, has_new_subnet: bool) -> None:
+        """Netvirt takes the subnets that a network has when it joins, and none that come later (Neon)."""
+        if has_new_subnet:
+            await self._leave_network(member.vpn, member.network)
+            await self._have_left(member.network)
         if self._writing.speech.has_associations:
             await self._writing.ensure(networks.association(member.vpn, member.network))
             return
         await self._change_networks(member.vpn, add={member.network})
+
+    async def _have_left(self, network: str) -> None:
+        """The ports of a network are in no VPN any more."""
+        ports = [each["uuid"] for each in await self._restconf.entries(networks.PORTS) if each["network-id"] == network]
+        await asyncio.gather(*map(self._writing.vpn_interfaces.has_gone, ports))
 
     async def _leave_network(self, vpn: str, network: str) -> None:
         if self._writing.speech.has_associations:
@@ -92,6 +114,11 @@ class Bgpvpn(Vpns):
                 body = {name: value for name, value in held.items() if name != "networks"}
                 body |= {"networks": sorted(wanted)} if wanted else {}
                 await self._restconf.put(Resource(networks.bgpvpn_path(vpn), body))
+
+    def _is_misplaced(self, held: Body, member: Member) -> bool:
+        """A change of address as well: of a port on which it changes, netvirt may lose the vpn-interface (Neon)."""
+        has_moved = networks.addresses_of(held) != ({member.address} if member.address else set())
+        return has_moved or super()._is_misplaced(held, member)
 
     async def _attach(self, member: Member, *, is_new: bool) -> None:
         if member.vpn_interface is not None:

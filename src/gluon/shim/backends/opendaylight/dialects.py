@@ -24,7 +24,7 @@ _ONE_VPN = (Dialect.A, Dialect.B1, Dialect.B2)
 _PRIMARY_IS_A_FLAG = (Dialect.A, Dialect.B1)
 
 INSTANCE_DATA = Path.of("odl-l3vpn:vpn-instance-op-data")
-"""What netvirt has made of vpn-instances: an entry for each, by its first route distinguisher."""
+"""What netvirt has made of vpn-instances: an entry for each, by one of its route distinguishers."""
 
 
 class VpnInstance(Struct, frozen=True):
@@ -32,7 +32,6 @@ class VpnInstance(Struct, frozen=True):
 
     name: str
     distinguishers: tuple[str, ...]
-    """The first one names the VPN's operational data."""
     ipv4: Targets
     ipv6: Targets | None
     """None: IPv6 has no targets of its own."""
@@ -116,11 +115,6 @@ def distinguishers_of(instance_body: Body) -> list[str]:
         value = (holder or {}).get("route-distinguisher", [])
         found |= dict.fromkeys([value] if isinstance(value, str) else value)
     return list(found)
-
-
-def instance_data(distinguisher: str) -> Path:
-    """The operational data of the vpn-instance of a route distinguisher."""
-    return INSTANCE_DATA.to("vpn-instance-op-data-entry", distinguisher)
 
 
 def united(one: Targets, other: Targets) -> Targets:

@@ -34,10 +34,13 @@ class L3vpn(Vpns):
         for each in await self._interfaces_of(key):
             await self._restconf.delete(dialects.interface_path(self._dialect, each["name"]))
         await self._restconf.delete(dialects.instance_path(self._dialect, key))
-        await self._data_has_gone(dialects.distinguishers_of(held) or [key])
+        await self._data_has_gone(key)
 
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None:
         await self._restconf.put(dialects.instance(self._dialect, vpn.instance))
+
+    async def _settled_in(self, vpn: Vpn) -> None:
+        """Its members say themselves that they are in it."""
 
     async def _await_vpn(self, vpn: Vpn) -> None:
         await self._await_data(vpn)
@@ -66,7 +69,7 @@ class L3vpn(Vpns):
 
     # -- members -----------------------------------------------------------------------------------
 
-    async def _join_network(self, member: Member) -> None:
+    async def _join_network(self, member: Member, *, has_new_subnet: bool) -> None:
         """A network is in no VPN of its own."""
 
     async def _leave_network(self, vpn: str, network: str) -> None:

@@ -239,3 +239,8 @@ def member_of_port(body: Body) -> str | None:
 def subnets_of(port_body: Body) -> set[str]:
     """The subnets of a port as it is held."""
     return {each["subnet-id"] for each in port_body.get("fixed-ips", []) if "subnet-id" in each}
+
+
+def addresses_of(port_body: Body) -> set[str]:
+    """The addresses of a port as it is held."""
+    return {each["ip-address"] for each in port_body.get("fixed-ips", []) if "ip-address" in each}

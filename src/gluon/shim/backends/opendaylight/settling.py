@@ -23,16 +23,25 @@ class Settling:
         restconf: reads.
         container: of the list.
         entry: the list's name.
-        key: the name of its key.
+        key: the name of its key, or of what is waited for.
         timeout: seconds that a wait may take.
         store: which datastore.
+        is_key: whether the name that is waited for is the list's key; else all of the list is read.
     """
 
     def __init__(
-        self, restconf: Restconf, container: Path, entry: str, key: str, timeout: float, store: Store = Store.CONFIG
+        self,
+        restconf: Restconf,
+        container: Path,
+        entry: str,
+        key: str,
+        timeout: float,
+        store: Store = Store.CONFIG,
+        *,
+        is_key: bool = True,
     ) -> None:
         self._restconf, self._container, self._entry, self._key = restconf, container, entry, key
-        self._timeout, self._store = timeout, store
+        self._timeout, self._store, self._few = timeout, store, _FEW if is_key else 0
         self._waiting: dict[asyncio.Future[None], tuple[str, bool]] = {}
         self._task: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
@@ -84,7 +93,7 @@ class Settling:
                 self._waiting.pop(waiting, None)
 
     async def _held(self, wanted: set[str]) -> set[str]:
-        if len(wanted) > _FEW:
+        if len(wanted) > self._few:
             return {str(each.get(self._key)) for each in await self._restconf.entries(self._container, self._store)}
         paths = [self._container.to(self._entry, name) for name in sorted(wanted)]
         found: Iterable[Body | None] = await asyncio.gather(*(self._restconf.get(path, self._store) for path in paths))

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from gluon.shim.backends.opendaylight import dialects, networks, resources
 from gluon.shim.backends.opendaylight.errors import NotSettled
-from gluon.shim.backends.opendaylight.paths import Store
 from gluon.shim.backends.opendaylight.resources import Body
 from gluon.shim.backends.opendaylight.wanted import Member, Vpn
 from gluon.shim.backends.opendaylight.writing import Writing
@@ -68,6 +67,7 @@ class Vpns(abc.ABC):
         await self._check_distinguishers(vpn)
         await self._put_vpn(vpn, held)
         await self._await_vpn(vpn)
+        await self._settled_in(vpn)
         for stranger in strangers:
             path = dialects.interface_path(self._dialect, stranger["name"])
             await self._restconf.put(resources.Resource(path, stranger))
@@ -99,19 +99,14 @@ class Vpns(abc.ABC):
                 )
 
     async def _await_data(self, vpn: Vpn) -> None:
-        first, *_ = vpn.instance.distinguishers
-        if not await self._writing.instance_data.has_come(first):
+        if not await self._writing.instance_data.has_come(vpn.key):
+            first, *_ = vpn.instance.distinguishers
             raise NotSettled(f"netvirt has made nothing of vpn-instance {vpn.key} with route distinguisher {first}")
-        data = await self._restconf.get(dialects.instance_data(first), Store.OPERATIONAL)
-        owner = (data or {}).get("vpn-instance-name", vpn.key)
-        if owner != vpn.key:
-            raise NotSettled(f"netvirt has route distinguisher {first} for another vpn-instance, {owner}")
 
-    async def _data_has_gone(self, distinguishers: Sequence[str]) -> None:
+    async def _data_has_gone(self, key: str) -> None:
         """Waits for the end of a vpn-instance; what netvirt forgets to remove is not waited for any longer."""
-        for each in distinguishers[:1]:
-            if not await self._writing.instance_data.has_gone(each):
-                log.warning("netvirt has left operational data of route distinguisher %s behind", each)
+        if not await self._writing.instance_data.has_gone(key):
+            log.warning("netvirt has left operational data of vpn-instance %s behind", key)
 
     @abc.abstractmethod
     async def _held_vpn(self, vpn: Vpn) -> Body | None: ...
@@ -129,6 +124,9 @@ class Vpns(abc.ABC):
     async def _put_vpn(self, vpn: Vpn, before: Body | None) -> None: ...
 
     @abc.abstractmethod
+    async def _settled_in(self, vpn: Vpn) -> None: ...
+
+    @abc.abstractmethod
     async def _await_vpn(self, vpn: Vpn) -> None: ...
 
     @abc.abstractmethod
@@ -144,7 +142,7 @@ class Vpns(abc.ABC):
         left: str | None = None
         async with self._turns.alone(member.port):
             held = await self._restconf.get(networks.port_path(member.plug))
-            if held is not None and _is_misplaced(held, member):
+            if held is not None and self._is_misplaced(held, member):
                 left = await self._take_away(member.plug, held)
                 held = None
             async with self._turns.shared(member.vpn):
@@ -166,7 +164,15 @@ class Vpns(abc.ABC):
                 raise
             log.warning("netvirt has made nothing of port %s, which is there: it is made again", member.plug)
             await self._take_away(member.plug, held)
+            await self._join_network_again(member)
             await self._join(member, None)
+
+    async def _join_network_again(self, member: Member) -> None:
+        async def again() -> None:
+            await self._join_network(member, has_new_subnet=True)
+
+        ground = f"ground of {member.network}"
+        await self._writing.together.do(f"{member.network} joins again", ground, again)
 
     async def _join(self, member: Member, held: Body | None) -> None:
         """Writes it.
@@ -189,8 +195,7 @@ class Vpns(abc.ABC):
             if is_new and await self._writing.has_subnet(member):
                 return
             await self._writing.ensure_network(member)
-            await self._join_network(member)
-            await self._writing.ensure_subnet(member)
+            await self._join_network(member, has_new_subnet=await self._writing.ensure_subnet(member))
 
         ground = f"{'new' if is_new else 'known'} ground in {member.network} {member.cidr} {member.gateway}"
         await self._writing.together.do(ground, f"ground of {member.network}", lay)
@@ -205,13 +210,20 @@ class Vpns(abc.ABC):
             await self._restconf.delete(networks.interface_path(plug))  # one that netvirt has left behind
         return networks.vpn_of_network(network or {})
 
+    def _is_misplaced(self, held: Body, member: Member) -> bool:
+        """Whether it has to go first.
+
+        No change of a port's network is followed by netvirt, nor is one that had no address when it came.
+        """
+        return held.get("network-id") != member.network or bool(networks.subnets_of(held)) != bool(member.subnet)
+
     async def rehost(self, member: Member) -> None:
         """The port of a member is as the model has it, if it is there: its host, its device."""
         async with self._turns.alone(member.port):
             held = await self._restconf.get(networks.port_path(member.plug))
             wanted = networks.port(member)
             is_there = held is not None and networks.member_of_port(held) == member.key
-            if held and is_there and not _is_misplaced(held, member) and resources.differs(held, wanted):
+            if held and is_there and not self._is_misplaced(held, member) and resources.differs(held, wanted):
                 await self._restconf.put(wanted)
 
     async def leave(self, key: str, vpn: str, plug: str | None, port: str | None) -> None:
@@ -249,7 +261,7 @@ class Vpns(abc.ABC):
         await self._writing.sweep(vpn, lambda network: self._leave_network(vpn, network))
 
     @abc.abstractmethod
-    async def _join_network(self, member: Member) -> None: ...
+    async def _join_network(self, member: Member, *, has_new_subnet: bool) -> None: ...
 
     @abc.abstractmethod
     async def _leave_network(self, vpn: str, network: str) -> None: ...
@@ -297,11 +309,3 @@ class Vpns(abc.ABC):
 
     @abc.abstractmethod
     async def _leave_trunk(self, plug: str, port: str) -> None: ...
-
-
-def _is_misplaced(held: Body, member: Member) -> bool:
-    """Whether it has to go first.
-
-    No change of a port's network is followed by netvirt, nor is one that had no address when it came.
-    """
-    return held.get("network-id") != member.network or bool(networks.subnets_of(held)) != bool(member.subnet)

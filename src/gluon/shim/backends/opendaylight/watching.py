@@ -50,7 +50,10 @@ class Watching:
             await asyncio.sleep(self._interval)
 
     async def _look(self) -> None:
-        restconf = (await self._session.ready()).restconf
+        odl = await self._session.ready()
+        if odl.speech.one_at_a_time:
+            self._session.doubt()  # one that starts serves this RESTCONF some seconds before the better one
+        restconf = odl.restconf
         await self._look_for_note(restconf)
         states = await restconf.entries(networks.INTERFACE_STATES, Store.OPERATIONAL)
         await self._compare(restconf, {str(each.get("name")): str(each.get("oper-status")) for each in states})

@@ -37,10 +37,9 @@ class Writing:
         self.vpn_interfaces = Settling(restconf, vpn_interfaces, "vpn-interface", "name", timeout)
         vpn_instances = dialects.instances(speech.dialect)
         self.vpn_instances = Settling(restconf, vpn_instances, "vpn-instance", "vpn-instance-name", timeout)
-        data = dialects.INSTANCE_DATA
-        self.instance_data = Settling(
-            restconf, data, "vpn-instance-op-data-entry", "vrf-id", timeout, Store.OPERATIONAL
-        )
+        # their key is one of the vpn-instance's route distinguishers, and not always the first (Neon)
+        data, entry, name = dialects.INSTANCE_DATA, "vpn-instance-op-data-entry", "vpn-instance-name"
+        self.instance_data = Settling(restconf, data, entry, name, timeout, Store.OPERATIONAL, is_key=False)
         self.together = Together(turns)
 
     async def stop(self) -> None:
@@ -62,11 +61,15 @@ class Writing:
         subnet = networks.subnet(member)
         return subnet is not None and not differs(await self.restconf.get(subnet.path), subnet)
 
-    async def ensure_subnet(self, member: Member) -> None:
-        """The subnet of a member is there, if it has one."""
+    async def ensure_subnet(self, member: Member) -> bool:
+        """The subnet of a member is there, if it has one; says whether it is new."""
         subnet = networks.subnet(member)
-        if subnet is not None:
-            await self.ensure(subnet)
+        if subnet is None:
+            return False
+        held = await self.restconf.get(subnet.path)
+        if differs(held, subnet):
+            await self.restconf.put(subnet)
+        return held is None
 
     async def ensure_network(self, member: Member) -> None:
         """The network of a member is there, with a VXLAN identifier of its own."""

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PIECE: Final = 16 * 1024
 """Bytes that are parsed at once: by so much a header may exceed its limit before it is looked at."""
+FRAMING: Final = 8
+"""Bytes received for each byte of a body at most, as where every chunk has one: `1\\r\\nx\\r\\n`."""
 LINGER: Final = 2.0
 """Seconds for which a refused client may go on sending.  If the connection were closed at once, its
 system would throw the answer away (RFC 9112, section 9.6)."""
@@ -153,7 +155,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limits = door.limits
         self._phase = _Phase.HEADER
         self._received = 0
-        """Bytes of the header that is not complete yet."""
+        """Bytes of the header that is not complete yet; then of the body, with what comes beside it."""
+        self._body = 0
+        """Bytes of the body itself."""
         self._begun = False
         """Whether a request has begun that is not complete."""
         self._completed = 0
@@ -214,9 +218,9 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal or _Refusal(400, "bad_request", "the request is not HTTP/1.1; nothing was done"))
             return
-        if self._phase is _Phase.HEADER and (self._begun or self._completed == completed):
+        if self._begun or self._completed == completed:
             self._received += len(piece)
-            if self._received > self._limits.header_size + PIECE:
+            if self._received > self._limits.header_size + PIECE + FRAMING * self._body:
                 self._refuse(self._too_large())
 
     # -- the parser's callbacks -------------------------------------------------------------------
@@ -240,7 +244,13 @@ class GuardedProtocol(HttpToolsProtocol):
             )
             raise _Refused
         self._phase = _Phase.BODY
+        self._received = self._body = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; what comes beside it, sizes of chunks and trailers, has the limit of a header."""
+        self._body += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is complete."""

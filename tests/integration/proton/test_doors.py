@@ -17,6 +17,7 @@ from gluon.testing.waiting import until
 PATH = b"/proton/net-l3vpn/v1.0/ports"
 HEAD = b"POST " + PATH + b" HTTP/1.1\r\nHost: gluon\r\nContent-Type: application/json\r\n"
 GET = b"GET " + PATH + b"?limit=1 HTTP/1.1\r\nHost: gluon\r\n\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 DEADLINE = 1.0
 
 
@@ -94,6 +95,8 @@ def calm(server) -> None:
         pytest.param(GET[:-2] + b"x" * 40_000 + b": y\r\n\r\n", id="name"),
         pytest.param(GET[:-2] + b"X-Long: " + b"a" * 20_000_000, id="without an end"),
         pytest.param(b"\r\n" * 50_000, id="empty lines"),
+        pytest.param(CHUNKED + b"0\r\nX-Long: " + b"a" * 5_000_000, id="trailer"),
+        pytest.param(CHUNKED + b"1;" + b"a" * 5_000_000, id="chunk extension"),
     ],
 )
 def test_a_header_has_a_limit(dial, server, head):
@@ -101,6 +104,22 @@ def test_a_header_has_a_limit(dial, server, head):
     pour(connection, head)
     refused(connection, 431, "header_too_large")
     calm(server)
+
+
+def test_a_body_in_chunks_of_one_byte_is_taken(dial):
+    connection = dial()
+    body = json.dumps({"no such": "x" * 40_000}).encode()
+    pour(connection, CHUNKED + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+    status, _, said = answer(connection)
+    assert (status, json.loads(said)["error"]["code"]) == (400, "invalid_attributes")
+
+
+def test_a_member_given_twice_after_very_many_is_found_at_once(dial):
+    connection = dial()
+    members = ",".join(f'"{number}":0' for number in [*range(80_000), 1]).encode()
+    pour(connection, HEAD + b"Content-Length: %d\r\n\r\n{%s}" % (len(members) + 2, members))
+    status, _, said = answer(connection)
+    assert (status, b"given twice" in said) == (400, True)
 
 
 def test_a_header_below_the_limit_is_taken(dial):

@@ -133,7 +133,7 @@ class Load:
             "Port": port(number, host, mtu=chance.choice([1400, 1500])),
             "Interface": interface(number, chance.choice([number, number, number % 20 + 1])),
             "VpnBinding": binding(
-                number, chance.choice(self.numbers), ipaddress=chance.choice(["10.0.0.1", "10.0.0.2"])
+                number, chance.choice(self.numbers), ipaddress=f"10.0.{number}.{chance.choice([1, 2])}"
             ),
             "VpnService": service(number, name=chance.choice("ab")),
         }

@@ -78,7 +78,13 @@ def _require_json(request: Request) -> None:
         )
 
 
+LONGEST_MEDIA_TYPE = 256
+"""Characters beyond which a Content-Type is not taken apart."""
+
+
 def _is_json(media_type: str) -> bool:
+    if len(media_type) > LONGEST_MEDIA_TYPE:
+        return False
     message = Message()
     message["content-type"] = media_type
     charset = message.get_param("charset", "utf-8")
@@ -101,9 +107,11 @@ async def _read(request: Request, limit: int) -> bytes:
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"member {twice!r} is given twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"member {name!r} is given twice")
+            seen.add(name)
     return members
 
 

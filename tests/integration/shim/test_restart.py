@@ -131,7 +131,12 @@ class Load:
         host = chance.choice([None, "host-1", "host-2"])
         attributes = {
             "Port": port(number, host, mtu=chance.choice([1400, 1500])),
-            "Interface": interface(number, chance.choice([number, number, number % 20 + 1])),
+            "Interface": interface(
+                number,
+                chance.choice([number, number, number % 20 + 1]),
+                segmentation_type="vlan",
+                segmentation_id=number + 1,
+            ),
             "VpnBinding": binding(
                 number, chance.choice(self.numbers), ipaddress=f"10.0.{number}.{chance.choice([1, 2])}"
             ),

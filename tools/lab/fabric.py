@@ -238,6 +238,8 @@ class Fabric:
         address = f"{CONTROLLER.rpartition('.')[0]}.{FIRST_HOST + number}"
         hypervisor = stack.enter_context(Hypervisor(name, address, self._directory / name))
         self._attach(name)
+        # The kernel takes a namespace away when it has time, and its end of the cable with it.
+        stack.callback(ip, "link", "del", f"to-{name}")
         hypervisor.start()
         return hypervisor
 

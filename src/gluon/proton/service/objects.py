@@ -117,7 +117,9 @@ class Objects:
 
         def work(tx: Transaction) -> tuple[Found, set[str]]:
             found = read(tx)
-            keys = [_key(target, each) for each in found] if trouble else []
+            if not trouble:
+                return found, set()
+            keys = [_key(target, each) for each in found]
             return found, tx.outbox.among(target.proton.name, target.object_type.name, keys)
 
         found, pending = await self._database.read(work)
